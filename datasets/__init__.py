@@ -1,0 +1,1 @@
+"""Reading videos, the datasets, and the embedded Shapes world. Imports nothing heavy (see docs)."""

@@ -1,0 +1,1 @@
+"""Shapes: the embedded world of coloured shapes that move, made by code from a seed."""

@@ -1,0 +1,83 @@
+"""A method's card: what `bench describe` prints and what a run needs before torch is imported.
+
+It stands beside the code as `<module>.yaml`, one entry per id under `methods:`; a plugin may instead set
+the class attribute `card` to such an entry.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Option(BaseModel):
+    """One option of a method."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    default: Any
+    help: str
+
+
+class Recipe(BaseModel):
+    """Settings for the runs that match `when`, e.g. {family: b2n, dataset: shapes}."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    when: dict[str, str] = Field(default_factory=dict)
+    source: str = ""
+    set: dict[str, Any] = Field(default_factory=dict)
+
+    def matches(self, **facts: str) -> bool:
+        """Whether every condition holds."""
+        return all(facts.get(key) == value for key, value in self.when.items())
+
+
+class Card(BaseModel):
+    """Summary, paper, training, options and recipes of a method."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    summary: str = ""
+    paper: str = ""
+    trains: str = "nothing"
+    training_data: str = "none beyond the backbone's"
+    backbone: bool = True  # False: the method needs no CLIP
+    options: dict[str, Option] = Field(default_factory=dict)
+    recipes: list[Recipe] = Field(default_factory=list)
+
+    @classmethod
+    def of(cls, method: type) -> Card:
+        """The card of a method class: its attribute `card`, else its entry in the file beside it."""
+        own = method.__dict__.get("card")
+        if own is not None:
+            return cls.model_validate(own)
+        file = getattr(sys.modules[method.__module__], "__file__", None)
+        path = Path(file).with_suffix(".yaml") if file else None
+        entries = _read(path.read_text("utf-8")) if path and path.is_file() else {}
+        for entry in entries.values():
+            if entry.get("class") == method.__name__:
+                return cls.model_validate({k: v for k, v in entry.items() if k != "class"})
+        return cls(summary=(method.__doc__ or "").strip().split("\n")[0])
+
+    @classmethod
+    def builtin(cls, name: str, target: str) -> Card:
+        """The card of a built-in method, read without importing its module."""
+        package, _, module = target.split(":")[0].rpartition(".")
+        text = resources.files(package).joinpath(f"{module}.yaml").read_text("utf-8")
+        return cls.model_validate({k: v for k, v in _read(text)[name].items() if k != "class"})
+
+    def recipe(self, **facts: str) -> Recipe | None:
+        """The first recipe that matches the protocol's family and dataset and the backbone."""
+        return next((r for r in self.recipes if r.matches(**facts)), None)
+
+
+@cache
+def _read(text: str) -> dict[str, dict[str, Any]]:
+    return yaml.safe_load(text)["methods"]

@@ -1,0 +1,135 @@
+"""What a protocol is: splits, class names, prompts, views, metrics; data that the run follows."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One video of a split; `label` is a row of the split's class list."""
+
+    id: str
+    path: Path
+    label: int
+    group: str | None = None
+
+
+@dataclass(frozen=True)
+class Split:
+    """Videos with labels and the candidate classes in order."""
+
+    name: str
+    classes: tuple[str, ...]
+    samples: tuple[Sample, ...]
+
+    def digest(self) -> str:
+        """SHA-256 over ordered class names and the (id, label) list."""
+        return digest([self.classes, [[s.id, s.label] for s in self.samples]])
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one run of a protocol does: train on one list (or none), evaluate on some splits."""
+
+    variant: str
+    evaluate: tuple[Split, ...]
+    train: Split | None = None
+    k_shot: int | None = None
+
+
+@dataclass(frozen=True)
+class Data:
+    """Where videos are: `root` for data on disk, `size` for the embedded world."""
+
+    root: Path | None = None
+    size: int = 64
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A number of a run. Values with unit "%" run from 0 to 100; `hits` of `n` for proportions."""
+
+    name: str
+    value: float
+    split: str | None
+    n: int
+    hits: int | None = None
+    level: str = "video"
+    unit: str = "%"
+    higher_is_better: bool = True
+
+
+class ProtocolError(Exception):
+    """A protocol that cannot be planned; one sentence that says what would be right."""
+
+
+@dataclass(frozen=True)
+class Protocol(ABC):
+    """A protocol: mostly data.
+
+    Attributes:
+        id, version: a change of lists, names or templates needs a new version.
+        family: "zs", "b2n", "fs", ...; dataset: "shapes", ...
+        summary, paper, metric: for `bench describe`.
+        defaults: the protocol's layer of the configuration (views, prompts, preprocessing).
+        chance: top-1 of guessing, in %.
+        primary: name of the headline metric.
+        needs_root: whether the user must give a folder of videos.
+        reported: method -> metric -> value, where a paper has this cell.
+    """
+
+    id: str
+    summary: str
+    family: str
+    dataset: str
+    metric: str
+    primary: str
+    version: str = "1"
+    paper: str = ""
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    needs_root: bool = False
+    reported: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """Names of the trainings that the protocol asks for, e.g. k2, k4, k8, k16."""
+        return ("main",)
+
+    @abstractmethod
+    def plan(self, variant: str, seed: int, data: Data) -> Plan:
+        """The lists of one run. Nothing is decoded or written.
+
+        Raises:
+            ProtocolError: the data are missing or not as the protocol wants them.
+        """
+
+    def prepare(self, splits: Sequence[Split], data: Data, progress: Progress | None = None) -> None:
+        """Make sure that the videos are there (the embedded world writes them)."""
+
+    @abstractmethod
+    def summarise(self, metrics: Sequence[Metric]) -> list[Metric]:
+        """Metrics over splits (mean, harmonic mean) from the metrics of each."""
+
+    def digest(self, data: Data) -> str:
+        """SHA-256 over evaluation lists, class names, templates and views of all variants."""
+        content: list[Any] = [self.id, self.version, self.defaults]
+        for variant in self.variants:
+            plan = self.plan(variant, 1, data)
+            content.append([variant, plan.k_shot, [[s.name, s.digest()] for s in plan.evaluate]])
+            content.append(plan.train.classes if plan.train else None)
+        return digest(content)
+
+
+def digest(content: Any) -> str:
+    """SHA-256 of the canonical JSON of `content`."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()

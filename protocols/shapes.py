@@ -1,0 +1,51 @@
+"""Splits of the embedded world in the form that protocols use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from .base import Data, Progress, Sample, Split
+
+# The world has one seed; the seed of a run draws training lists and everything random in training.
+WORLD_SEED = 0
+DEFAULTS = {
+    "data": {"size": 64},
+    "views": {"frames": 8, "clips": 1, "crops": 1},
+    "preprocess": {"size": 64, "resize": 64, "interpolation": "bilinear", "normalise": "clip"},
+    "backbone": {"name": "shapes-tiny", "pretrained": "shapes-tiny"},
+    "prompts": ["a photo of a {}."],
+    # a mirrored clip has another label here, and colours are labels
+    "train": {"augment": {"multiscale": [], "flip": 0.0, "jitter": 0.0, "grey": 0.0}},
+}
+
+
+def split(name: str, data: Data, indices: Sequence[int] | None = None) -> Split:
+    """A class split of the world, or the part of it that `indices` name."""
+    from ..datasets.shapes import splits as world
+    from ..datasets.shapes.store import video_path
+
+    classes = world.classes(name)
+    chosen = range(world.size(name)) if indices is None else indices
+    samples = tuple(
+        Sample(
+            id=f"{name}/{i:05d}",
+            path=Path(video_path(name, i, seed=WORLD_SEED, size=data.size)),
+            label=i % len(classes),
+        )
+        for i in chosen
+    )
+    return Split(name, classes, samples)
+
+
+def prepare(splits: Sequence[Split], data: Data, progress: Progress | None) -> None:
+    """Write the clips that are not there yet."""
+    from ..datasets.shapes import splits as world
+    from ..datasets.shapes.store import ensure
+
+    clips = []
+    for part in splits:
+        for sample in part.samples:
+            name, _, index = sample.id.partition("/")
+            clips.append(world.clip(name, int(index), WORLD_SEED))
+    ensure(clips, size=data.size, progress=progress)
