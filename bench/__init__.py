@@ -1,1 +1,1 @@
-"""."""
+"""The command line, configuration, registries and the run."""

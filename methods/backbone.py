@@ -85,14 +85,15 @@ def build_backbone(
     Args:
         backbone: "shapes-tiny", an open_clip model name, or a config with `embed_dim`,
             `vision_cfg`, `text_cfg`, `quick_gelu`.
-        pretrained: an open_clip tag, a file, a state dict in OpenAI or open_clip layout, or None
-            (random weights; `shapes-tiny` always has its own unless a file is given).
+        pretrained: an open_clip tag, a file, a state dict in OpenAI or open_clip layout, "none" for
+            random weights, or None: random weights too, but `shapes-tiny` then has its own.
 
     Raises:
         WeightsError: unknown model or tag, weights that cannot be had or do not fit.
     """
     name, config = _config(backbone)
-    tag = str(pretrained) if isinstance(pretrained, (str, Path)) else None
+    given = isinstance(pretrained, (str, Path)) and str(pretrained) != "none"
+    tag = str(pretrained) if given else None
     state = _state(name, config, pretrained)
     try:
         clip = open_clip.CLIP(**config)
@@ -128,6 +129,8 @@ def _state(
     """The weights in open_clip layout; may set config["quick_gelu"], which belongs to the weights."""
     if isinstance(pretrained, Mapping):
         return _clean(unwrap(pretrained))
+    if str(pretrained) == "none":
+        return None
     if pretrained is None or (name == shapes_tiny.NAME and str(pretrained) == shapes_tiny.NAME):
         return shapes_tiny.state_dict() if name == shapes_tiny.NAME else None
     if Path(pretrained).is_file():

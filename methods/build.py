@@ -21,17 +21,17 @@ def method_class(name: str) -> type[Method]:
     Raises:
         KeyError: with the nearest match, if there is none.
     """
-    if name not in METHODS:
+    known = METHODS.module_dict  # not METHODS.get, which would also import a module of that name
+    if name not in known:
         if name in BUILTIN:
             importlib.import_module(BUILTIN[name].split(":")[0])
         else:
             for entry in entry_points(group=ENTRY_POINTS, name=name):
                 entry.load()
-    found = METHODS.get(name) if name in METHODS else None
-    if found is None:
-        close = difflib.get_close_matches(name, [*BUILTIN, *METHODS.module_dict], 1, 0.4)
+    if name not in known:
+        close = difflib.get_close_matches(name, [*BUILTIN, *known], 1, 0.4)
         raise KeyError(f"unknown method {name!r}" + (f"; did you mean {close[0]!r}?" if close else ""))
-    return found
+    return known[name]
 
 
 def build_method(

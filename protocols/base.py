@@ -56,14 +56,18 @@ class Data:
 
 @dataclass(frozen=True)
 class Metric:
-    """A number of a run. Values with unit "%" run from 0 to 100; `hits` of `n` for proportions."""
+    """A number of a run. Values with unit "%" run from 0 to 100.
+
+    `hits` of `n` for proportions; `rule` and `parts` for what is computed from other metrics.
+    """
 
     name: str
     value: float
     split: str | None
     n: int
     hits: int | None = None
-    level: str = "video"
+    rule: str = ""
+    parts: tuple[Metric, ...] = ()
     unit: str = "%"
     higher_is_better: bool = True
 
@@ -119,9 +123,22 @@ class Protocol(ABC):
     def summarise(self, metrics: Sequence[Metric]) -> list[Metric]:
         """Metrics over splits (mean, harmonic mean) from the metrics of each."""
 
-    def digest(self, data: Data) -> str:
-        """SHA-256 over evaluation lists, class names, templates and views of all variants."""
-        content: list[Any] = [self.id, self.version, self.defaults]
+    def digest(
+        self,
+        data: Data,
+        prompts: Sequence[str] | None = None,
+        views: Mapping[str, Any] | None = None,
+    ) -> str:
+        """SHA-256 over evaluation lists, class names, templates and views of all variants.
+
+        Args:
+            prompts, views: as used in a run; the protocol's own if not given. Frames per clip are
+                the method's business and do not count.
+        """
+        used = dict(views or self.defaults.get("views", {}))
+        shape = [used.get("clips", 1), used.get("crops", 1), used.get("merge", "scores")]
+        templates = list(prompts or self.defaults.get("prompts", ["a photo of a {}."]))
+        content: list[Any] = [self.id, self.version, templates, shape]
         for variant in self.variants:
             plan = self.plan(variant, 1, data)
             content.append([variant, plan.k_shot, [[s.name, s.digest()] for s in plan.evaluate]])

@@ -28,11 +28,11 @@ def ranks(scores: NDArray[np.floating], target: NDArray[np.integer]) -> NDArray[
 
 
 def accuracy(scores: NDArray, target: NDArray, split: str) -> list[Metric]:
-    """Top-1 and, from 6 classes on, top-5 in % (micro average over videos)."""
+    """Top-1 and, with more than 5 classes, top-5 in % (micro average over videos)."""
     rank = ranks(scores, target)
     found = []
     for k in (1, 5):
-        if k < scores.shape[1]:
+        if k == 1 or k < scores.shape[1]:
             hits = int((rank < k).sum())
             found.append(Metric(f"top{k}", 100 * hits / len(rank), split, len(rank), hits))
     return found
@@ -55,12 +55,13 @@ def harmonic_mean(a: float, b: float) -> float:
 
 def mean_metric(metrics: Sequence[Metric], name: str) -> Metric:
     """Mean of a metric over its splits."""
-    parts = [m for m in metrics if m.name == name]
+    parts = tuple(m for m in metrics if m.name == name)
     value = float(np.mean([m.value for m in parts]))
-    return Metric(f"{name}_mean", value, None, sum(m.n for m in parts), level="split")
+    return Metric(f"{name}_mean", value, None, sum(m.n for m in parts), rule="mean", parts=parts)
 
 
 def harmonic_metric(metrics: Sequence[Metric], name: str, splits: tuple[str, str]) -> Metric:
     """Harmonic mean of a metric on two splits."""
     a, b = (next(m for m in metrics if m.name == name and m.split == s) for s in splits)
-    return Metric("hm", harmonic_mean(a.value, b.value), None, a.n + b.n, level="split")
+    value = harmonic_mean(a.value, b.value)
+    return Metric("hm", value, None, a.n + b.n, rule="harmonic-mean", parts=(a, b))

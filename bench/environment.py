@@ -1,0 +1,132 @@
+"""Where a run took place: versions, hardware, the state of the installed package; no names, no paths."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import platform
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from .. import __version__
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "open_clip_torch",
+    "transformers",
+    "mmengine",
+    "numpy",
+    "opencv-python",
+    "av",
+    "decord",
+    "torchcodec",
+)
+VARIABLES = (
+    "CUDA_VISIBLE_DEVICES",
+    "CUBLAS_WORKSPACE_CONFIG",
+    "MKL_NUM_THREADS",
+    "NVIDIA_TF32_OVERRIDE",
+    "OMP_NUM_THREADS",
+)
+
+
+def _git(*arguments: str) -> str | None:
+    """Output of git for the installed package, None if it does not stand in a checkout of its own."""
+    if not (ROOT / ".git").exists():
+        return None
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, timeout=20
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout if done.returncode == 0 else None
+
+
+@functools.cache
+def _commit() -> dict[str, Any]:
+    head = _git("rev-parse", "HEAD")
+    diff = _git("diff", "HEAD")
+    return {
+        "git_commit": head.strip() if head else None,
+        "git_dirty": bool(diff) if diff is not None and head else None,
+        "diff_sha256": hashlib.sha256(diff.encode()).hexdigest() if diff and head else None,
+    }
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def environment() -> dict[str, Any]:
+    """The `environment` block of a record."""
+    import torch
+
+    cuda = torch.cuda.is_available()
+    return {
+        "version": __version__,
+        **_commit(),
+        "python": platform.python_version(),
+        "os": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "packages": _versions(),
+        "cuda": torch.version.cuda,
+        "cudnn": str(torch.backends.cudnn.version()) if cuda else None,
+        "driver": _driver() if cuda else None,
+        "gpu_model": torch.cuda.get_device_name() if cuda else None,
+        "gpu_count": 1 if cuda else 0,
+        "nodes": 1,
+        "deterministic_algorithms": torch.are_deterministic_algorithms_enabled(),
+        "tf32": {
+            "matmul": bool(torch.backends.cuda.matmul.allow_tf32),
+            "cudnn": bool(torch.backends.cudnn.allow_tf32),
+        },
+        "attention_kernel": None,
+        "variables": {k: os.environ[k] for k in VARIABLES if k in os.environ},
+    }
+
+
+def _driver() -> str | None:
+    try:
+        done = subprocess.run(
+            ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"],
+            capture_output=True,
+            text=True,
+            timeout=20,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.split("\n")[0].strip() or None if done.returncode == 0 else None
+
+
+def argv() -> list[str]:
+    """The command line, with paths relative to the working directory or cut to their last part."""
+    shown = []
+    for word in sys.argv[1:]:
+        path = Path(word)
+        if path.is_absolute():
+            inside = path.is_relative_to(Path.cwd())
+            shown.append(str(path.relative_to(Path.cwd())) if inside else path.name)
+        else:
+            shown.append(word)
+    return ["bench", *shown]
+
+
+def source_digest(files: list[Path]) -> str:
+    """SHA-256 over the contents of source files, in the order of their names."""
+    digest = hashlib.sha256()
+    for file in sorted(set(files)):
+        digest.update(file.name.encode())
+        digest.update(file.read_bytes())
+    return digest.hexdigest()

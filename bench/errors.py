@@ -1,0 +1,60 @@
+"""Errors that are the user's to mend: one clear sentence and an exit code, no traceback."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+USAGE, FAILED, INTERRUPTED = 2, 1, 130
+"""Exit codes: bad usage, config or id; a run that failed; Ctrl-C."""
+
+# Errors of the folders that know nothing of bench, by class name: looking them up imports nothing.
+_DOMAIN = {
+    "CacheError": FAILED,
+    "DatasetError": USAGE,
+    "ProtocolError": USAGE,
+    "StoreError": FAILED,
+    "VideoError": FAILED,
+    "WeightsError": USAGE,
+}
+
+
+class UserError(Exception):
+    """Bad usage, a bad config or an unknown id; the message says what would be right."""
+
+    exit_code = USAGE
+
+
+class RunFailed(UserError):
+    """A run that was well asked for and could not be finished."""
+
+    exit_code = FAILED
+
+
+def explained(error: BaseException) -> tuple[str, int] | None:
+    """Message and exit code of an error meant for the user; None for anything else (a bug)."""
+    if isinstance(error, UserError):
+        return str(error), error.exit_code
+    package = __name__.split(".")[0]
+    for cls in type(error).__mro__:
+        if cls.__name__ in _DOMAIN and cls.__module__.startswith(f"{package}."):
+            return str(error), _DOMAIN[cls.__name__]
+    return None
+
+
+def nearest(word: str, choices: Iterable[str]) -> str | None:
+    """The choice that looks most like `word`, None if none does."""
+    close = difflib.get_close_matches(word, list(choices), 1, 0.5)
+    return close[0] if close else None
+
+
+def did_you_mean(word: str, choices: Iterable[str]) -> str:
+    """`"; did you mean 'vifi'?"`, or nothing where no choice is near."""
+    close = nearest(word, choices)
+    return f"; did you mean {close!r}?" if close else ""
+
+
+def one_line(error: BaseException) -> str:
+    """Class and first line of an error."""
+    first = next((line for line in str(error).splitlines() if line.strip()), "")
+    return f"{type(error).__name__}: {first}" if first else type(error).__name__

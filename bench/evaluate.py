@@ -1,0 +1,166 @@
+"""Evaluation: videos and texts become features once, scores are merged over views."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..datasets.transforms import Preprocess
+from ..methods.base import Features, Method
+from ..protocols.base import Sample, Split
+from .errors import RunFailed
+from .schema import RunConfig
+from .stream import EvalViews, loader
+
+
+@dataclass
+class Scored:
+    """Scores of the readable videos of a split, in the split's order.
+
+    Attributes:
+        ids, target, scores: [N], [N], float32 [N, K].
+        unreadable: id -> why; damaged: ids read only as far as they go.
+        index_digest: SHA-256 over the frame indices read. seconds: decode and encode.
+    """
+
+    ids: list[str]
+    target: NDArray[np.int64]
+    scores: NDArray[np.float32]
+    unreadable: dict[str, str]
+    damaged: list[str]
+    index_digest: str
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def prompts_of(classes: Sequence[str], templates: Sequence[str]) -> list[str]:
+    """All prompts, class by class: K * P texts."""
+    return [template.format(name) for name in classes for template in templates]
+
+
+@torch.inference_mode()
+def class_features(method: Method, classes: Sequence[str], templates: Sequence[str]) -> Features:
+    """Text features of K classes.
+
+    One template: the method's features as they are. Several: unit features are averaged over the
+    templates and made unit again (Radford et al., 2021, section 3.1.4).
+    """
+    features = method.encode_text(prompts_of(classes, templates))
+    if len(templates) == 1:
+        return features
+    if not isinstance(features, Tensor):
+        raise RunFailed(
+            f"{type(method).__name__} gives several text features a class and cannot average "
+            f"{len(templates)} templates; give one with --prompts"
+        )
+    rows = torch.nn.functional.normalize(features, dim=-1)
+    return torch.nn.functional.normalize(rows.view(len(classes), len(templates), -1).mean(1), dim=-1)
+
+
+def _autocast(config: RunConfig, device: torch.device) -> torch.autocast:
+    enabled = config.eval.precision == "amp"
+    kind = torch.float16 if device.type == "cuda" else torch.bfloat16
+    return torch.autocast(device.type, kind, enabled=enabled)
+
+
+def _view_scores(method: Method, video: Features, text: Features, views: int, merge: str) -> Tensor:
+    """Scores [B, K] of B videos whose features count B * views rows, merged by the rule."""
+    if merge == "features" and views > 1:
+        if not isinstance(video, Tensor):
+            raise RunFailed("views.merge=features needs one feature row a view; use scores")
+        video = video.view(-1, views, video.shape[-1]).mean(1)
+        return method.scores(video, text).float()
+    scores = method.scores(video, text).float()
+    if views == 1:
+        return scores
+    return scores.view(-1, views, scores.shape[-1]).softmax(-1).mean(1)
+
+
+@torch.inference_mode()
+def evaluate_split(
+    method: Method,
+    split: Split,
+    config: RunConfig,
+    preprocess: Preprocess,
+    device: torch.device,
+    progress: Callable[[int], None],
+) -> Scored:
+    """Score every video of a split once, in order.
+
+    Raises:
+        RunFailed: a video cannot be read and `data.on_bad_video` is "fail"; scores that are not finite.
+    """
+    views = config.views.clips * config.views.crops
+    data = EvalViews(split.samples, config, preprocess)
+    per_batch = max(1, config.eval.batch_size // views)
+    batches = loader(data, config.data.workers, batch_size=per_batch, collate_fn=list)
+    rows: list[Tensor] = []
+    kept: list[Sample] = []
+    unreadable: dict[str, str] = {}
+    damaged: list[str] = []
+    digest = hashlib.sha256()
+    seconds = {"decode": 0.0, "encode": 0.0}
+    with _autocast(config, device):
+        text = class_features(method, split.classes, config.prompts)
+        clock = time.perf_counter()
+        for items in batches:
+            seconds["decode"] += time.perf_counter() - clock
+            clock = time.perf_counter()
+            good = [item for item in items if "error" not in item]
+            for item in items:
+                sample = split.samples[item["number"]]
+                if "error" in item:
+                    if config.data.on_bad_video == "fail":
+                        raise RunFailed(
+                            f"{item['error']} (or leave such videos out with --on-bad-video skip)"
+                        )
+                    unreadable[sample.id] = item["error"]
+                    continue
+                kept.append(sample)
+                damaged += [sample.id] if item["damaged"] else []
+                digest.update(json.dumps([sample.id, item["indices"]]).encode())
+            if good:
+                frames = torch.cat([item["views"] for item in good]).to(device)
+                video = method.encode_video(frames)
+                rows.append(_view_scores(method, video, text, views, config.views.merge).cpu())
+            seconds["encode"] += time.perf_counter() - clock
+            progress(len(items))
+            clock = time.perf_counter()
+    scores = torch.cat(rows).numpy() if rows else np.zeros((0, len(split.classes)), np.float32)
+    _check_finite(scores, kept)
+    return Scored(
+        ids=[s.id for s in kept],
+        target=np.array([s.label for s in kept], np.int64),
+        scores=scores.astype(np.float32),
+        unreadable=unreadable,
+        damaged=damaged,
+        index_digest=digest.hexdigest(),
+        seconds=seconds,
+    )
+
+
+def _check_finite(scores: NDArray, samples: Sequence[Sample]) -> None:
+    bad = np.flatnonzero(~np.isfinite(scores).all(1)) if len(scores) else []
+    if len(bad):
+        names = ", ".join(samples[i].id for i in bad[:3])
+        raise RunFailed(f"scores of {len(bad)} videos are not finite: {names}")
+
+
+def flops_per_view(method: Method, frames: int, size: int) -> float | None:
+    """Multiply-adds times two of `encode_video` for one view, counted by torch; None if it cannot."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    clip = torch.zeros(1, frames, 3, size, size, device=method.device)
+    try:
+        with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+            method.encode_video(clip)
+        return float(counter.get_total_flops())
+    except Exception:  # a plugin's own kernels may be unknown to the counter
+        return None

@@ -1,0 +1,132 @@
+"""From scores to the blocks of a record: metrics with intervals, coverage, predictions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..leaderboard.stats import wilson
+from ..protocols.base import Metric, Protocol, Split, digest
+from ..protocols.metrics import accuracy, harmonic_mean, per_class_accuracy
+from .cell import Cell
+from .evaluate import Scored
+
+LEVEL = 0.95
+DRAWS = 10_000
+
+
+def metric_blocks(protocol: Protocol, scored: dict[str, Scored]) -> list[Metric]:
+    """Metrics of every split, then those over splits."""
+    metrics: list[Metric] = []
+    for name, part in scored.items():
+        if len(part.ids):
+            metrics += accuracy(part.scores, part.target, name)
+    complete = all(len(part.ids) for part in scored.values())
+    return metrics + (protocol.summarise(metrics) if complete else [])
+
+
+def metric_entry(metric: Metric) -> dict[str, Any]:
+    """A metric as the record holds it, with its Wilson interval if it is a proportion."""
+    low = high = error = None
+    how = "wilson"
+    if metric.hits is not None and metric.n:
+        low, high = (100 * bound for bound in wilson(metric.hits, metric.n, LEVEL))
+        share = metric.hits / metric.n
+        error = 100 * float(np.sqrt(share * (1 - share) / metric.n))
+    elif metric.parts:
+        low, high, error = _bootstrap(metric)
+        how = "bootstrap-items"
+    return {
+        "name": metric.name,
+        "value": float(metric.value),
+        "unit": metric.unit,
+        "higher_is_better": metric.higher_is_better,
+        "n": metric.n,
+        "stderr": error,
+        "ci_low": low,
+        "ci_high": high,
+        "ci_method": how if low is not None else None,
+        "level": LEVEL if low is not None else None,
+        "split": metric.split,
+    }
+
+
+def _bootstrap(metric: Metric) -> tuple[float, float, float]:
+    """Percentile interval and standard error of a metric over splits, resampling videos within each.
+
+    Resampling n videos of which `hits` are right is a binomial draw (Efron and Tibshirani, 1993,
+    chapter 13); 10,000 draws with a fixed seed.
+    """
+    rng = np.random.RandomState(0)
+    shares = [
+        100 * rng.binomial(part.n, (part.hits or 0) / part.n, DRAWS) / part.n for part in metric.parts
+    ]
+    combine = harmonic_mean if metric.rule == "harmonic-mean" else lambda *x: float(np.mean(x))
+    values = np.array([combine(*row) for row in zip(*shares, strict=True)])
+    tail = 50 * (1 - LEVEL)
+    low, high = np.percentile(values, [tail, 100 - tail])
+    return float(low), float(high), float(values.std())
+
+
+def aggregates(metrics: list[Metric]) -> list[dict[str, Any]]:
+    """What the metrics over splits were computed from."""
+    return [
+        {
+            "name": metric.name,
+            "rule": metric.rule,
+            "parts": [{"name": m.name, "split": m.split} for m in metric.parts],
+        }
+        for metric in metrics
+        if metric.parts
+    ]
+
+
+def split_data(split: Split, scored: Scored, trained_on: Split | None) -> dict[str, Any]:
+    """Coverage of one split."""
+    missing = [i for i, why in scored.unreadable.items() if "does not exist" in why]
+    broken = sorted(i for i in scored.unreadable if i not in missing)
+    overlap = {s.id for s in trained_on.samples} & set(scored.ids) if trained_on else set()
+    return {
+        "n_expected": len(split.samples),
+        "n_found": len(split.samples) - len(missing),
+        "n_unreadable": len(broken),
+        "unreadable_ids": broken,
+        "n_scored": len(scored.ids),
+        "ids_digest": digest(sorted(scored.ids)),
+        "manifest_digest": split.digest(),
+        "train_test_overlap": len(overlap),
+    }
+
+
+def exposure(cell: Cell) -> dict[str, Any]:
+    """What the weights saw, as far as it is declared."""
+    trained = cell.plan.train if cell.steps else None
+    data = {s.name: [f"{cell.protocol.dataset}:{trained.name}"] for s in cell.stages} if trained else {}
+    unseen = [s for s in cell.plan.evaluate if not trained or s.classes != trained.classes]
+    overlap = sorted({c for s in unseen for c in s.classes} & set(trained.classes if trained else ()))
+    own = cell.identity["backbone"]["name"] in ("none", "shapes-tiny")
+    known = own and cell.identity["init"] is None
+    return {
+        "training_data": data,
+        "class_overlap": overlap if known or trained else None,
+        "declared": "full" if known else "partial" if trained else "unknown",
+    }
+
+
+def per_class(splits: tuple[Split, ...], scored: dict[str, Scored]) -> dict[str, dict[str, float]]:
+    """Top-1 of each class of each split."""
+    return {
+        s.name: per_class_accuracy(scored[s.name].scores, scored[s.name].target, s.classes)
+        for s in splits
+        if len(scored[s.name].ids)
+    }
+
+
+def prediction_arrays(scored: dict[str, Scored]) -> dict[str, dict[str, np.ndarray]]:
+    """Arrays for `save_predictions`."""
+    return {
+        name: {"ids": np.array(part.ids), "target": part.target, "scores": part.scores}
+        for name, part in scored.items()
+        if len(part.ids)
+    }

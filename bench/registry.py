@@ -1,0 +1,260 @@
+"""What can be run, by id: methods, protocols and datasets, built in or from plugins.
+
+Built-in ids are known without importing what they name; torch and open_clip are imported only when
+a plugin brings a method.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .. import methods, protocols
+from ..datasets import catalog
+from .errors import UserError, did_you_mean, one_line
+
+if TYPE_CHECKING:
+    from ..methods.base import Method
+    from ..methods.card import Card
+    from ..protocols.base import Protocol
+
+KINDS = ("methods", "protocols", "datasets")
+BUILT_IN = "built in"
+_SOURCES: dict[str, Any] = {"methods": methods, "protocols": protocols, "datasets": catalog}
+Plugins = Sequence[str | Path]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One id.
+
+    Attributes:
+        kind: "methods", "protocols" or "datasets". target: "module:object".
+        summary: one line, filled in by `entries`.
+        origin: "built in", "<distribution> <version>", or the file given with `--plugin`.
+        error: one line on why it cannot be used, None if it can.
+    """
+
+    id: str
+    kind: str
+    target: str
+    summary: str = ""
+    origin: str = BUILT_IN
+    error: str | None = None
+
+
+class _Broken(Exception):
+    """Why a plugin cannot be used, in one line."""
+
+
+def entries(kind: str, plugins: Plugins = ()) -> dict[str, Entry]:
+    """Everything of a kind; plugins are imported to see whether they work.
+
+    Raises:
+        UserError: no such kind, or a plugin file that does not exist.
+    """
+    found: dict[str, Entry] = {}
+    for entry in [*_builtin(kind), *_installed(kind), *_from_files(kind, plugins)]:
+        try:
+            shown = entry if entry.error else replace(entry, summary=_summary(entry))
+        except _Broken as error:
+            shown = replace(entry, error=str(error))
+        if entry.id in found:
+            shown = replace(shown, error=_taken(found[entry.id]))
+        found[entry.id if entry.id not in found else f"{entry.id} ({entry.origin})"] = shown
+    return found
+
+
+def ids(kind: str, plugins: Plugins = ()) -> list[str]:
+    """The ids of a kind; imports nothing but the plugin files."""
+    known = [*_builtin(kind), *_installed(kind), *_from_files(kind, plugins)]
+    return list(dict.fromkeys(e.id for e in known if e.error is None))
+
+
+def resolve(kind: str, id: str, plugins: Plugins = ()) -> Entry:
+    """The entry of an id, without importing what it names.
+
+    Raises:
+        UserError: unknown (with the nearest match), or claimed by two sources.
+    """
+    files = _from_files(kind, plugins)
+    found = [e for e in (*_builtin(kind), *_installed(kind), *files) if e.id == id and not e.error]
+    if not found:
+        broken = "".join(f"; plugin {e.origin} is broken: {e.error}" for e in files if e.error)
+        hint = did_you_mean(id, ids(kind, plugins))
+        raise UserError(f"unknown {kind[:-1]} {id!r}{hint} (bench list {kind}){broken}")
+    if len(found) > 1:
+        raise UserError(f"{kind[:-1]} {id!r} of {found[1].origin}: {_taken(found[0])}")
+    return found[0]
+
+
+def protocol(id: str, plugins: Plugins = ()) -> Protocol:
+    """The protocol of an id.
+
+    Raises:
+        UserError: unknown, or of a plugin that cannot be imported.
+    """
+    found: Protocol = _object(resolve("protocols", id, plugins))
+    return found
+
+
+def card(id: str, plugins: Plugins = ()) -> Card:
+    """The card of a method; for a built-in one nothing heavy is imported.
+
+    Raises:
+        UserError: unknown, or of a plugin that cannot be imported.
+    """
+    entry = resolve("methods", id, plugins)
+    try:
+        return _card(entry)
+    except _Broken as error:
+        raise UserError(f"method {id!r} of {entry.origin} cannot be used: {error}") from None
+
+
+def method_source_files(id: str, plugins: Plugins = ()) -> list[Path]:
+    """The sources that decide what a method computes: its module, base, backbone and what of
+    `methods` (or beside a plugin) these import.
+
+    Raises:
+        UserError: unknown, or of a plugin that cannot be imported.
+    """
+    entry = resolve("methods", id, plugins)
+    module = entry.target.partition(":")[0]
+    if entry.origin == BUILT_IN:
+        own = _METHODS_FOLDER / f"{module.rpartition('.')[2]}.py"
+    else:
+        own = Path(inspect.getfile(_object(entry)))
+    return _with_imports([own, _METHODS_FOLDER / "base.py", _METHODS_FOLDER / "backbone.py"])
+
+
+def _builtin(kind: str) -> list[Entry]:
+    if kind not in KINDS:
+        raise UserError(f"unknown kind {kind!r}{did_you_mean(kind, KINDS)} ({', '.join(KINDS)})")
+    return [Entry(id, kind, target) for id, target in _SOURCES[kind].BUILTIN.items()]
+
+
+def _installed(kind: str) -> list[Entry]:
+    """What installed distributions declare, not yet imported."""
+    points = entry_points(group=_SOURCES[kind].ENTRY_POINTS)
+    return [Entry(p.name, kind, f"{p.module}:{p.attr}", origin=_origin(p)) for p in points]
+
+
+def _origin(point: EntryPoint) -> str:
+    return f"{point.dist.name} {point.dist.version}" if point.dist else "an entry point"
+
+
+def _taken(by: Entry) -> str:
+    return f"the id is taken ({by.origin}); it needs another one"
+
+
+def _summary(entry: Entry) -> str:
+    if entry.kind == "methods":
+        return _card(entry).summary
+    if entry.kind == "datasets" and entry.origin == BUILT_IN:
+        return entry.target
+    found = _load(entry)
+    text = found if isinstance(found, str) else getattr(found, "summary", None) or found.__doc__
+    return (text or "").strip().split("\n")[0]
+
+
+def _card(entry: Entry) -> Card:
+    from ..methods.card import Card
+
+    try:
+        if entry.origin == BUILT_IN:
+            return Card.builtin(entry.id, entry.target)
+        return Card.of(_load(entry))
+    except _Broken:
+        raise
+    except Exception as error:  # a card that does not fit its schema
+        raise _Broken(f"its card is wrong: {one_line(error)}") from None
+
+
+def _object(entry: Entry) -> Any:
+    try:
+        return _load(entry)
+    except _Broken as error:
+        text = f"{entry.kind[:-1]} {entry.id!r} of {entry.origin} cannot be used: {error}"
+        raise UserError(text) from None
+
+
+def _load(entry: Entry) -> Any:
+    """The object that an entry names, checked to be what it says."""
+    module, _, path = entry.target.partition(":")
+    try:
+        found: Any = importlib.import_module(module)
+        for name in filter(None, path.split(".")):
+            found = getattr(found, name)
+    except (Exception, SystemExit) as error:  # whatever a plugin does when imported
+        raise _Broken(one_line(error)) from None
+    if entry.kind == "methods":
+        found = methods.METHODS.module_dict.get(entry.id)
+        if found is None:
+            raise _Broken(f"{module} registers no method {entry.id!r}")
+    if entry.kind == "protocols":
+        from ..protocols.base import Protocol
+
+        if not isinstance(found, Protocol) or found.id != entry.id:
+            raise _Broken(f"{entry.target} is not a Protocol with the id {entry.id!r}")
+    return found
+
+
+@dataclass(frozen=True)
+class _File:
+    """What a plugin file brought: id -> "module:object", or why it could not be imported."""
+
+    methods: dict[str, str]
+    protocols: dict[str, str]
+    error: str | None = None
+
+
+_FILES: dict[Path, _File] = {}
+
+
+def _from_files(kind: str, plugins: Plugins) -> list[Entry]:
+    found = []
+    for plugin in plugins:
+        path = Path(plugin).expanduser().resolve()
+        if not path.is_file():
+            raise UserError(f"plugin file {plugin} does not exist")
+        if path not in _FILES:
+            _FILES[path] = _import_file(path)
+        brought = _FILES[path]
+        if brought.error:
+            found.append(Entry(path.name, kind, "", origin=str(plugin), error=brought.error))
+        elif kind != "datasets":
+            targets = getattr(brought, kind).items()
+            found += [Entry(id, kind, target, origin=str(plugin)) for id, target in targets]
+    return found
+
+
+def _import_file(path: Path) -> _File:
+    """Import a plugin file under a name of its own; what it registers belongs to it."""
+    name = f"vclipbench_plugin_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        return _File({}, {}, "it is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # pickling and `Card.of` look it up there
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        _registered(name, forget=lambda id: True)
+        del sys.modules[name]
+        return _File({}, {}, one_line(error))
+    classes = _registered(name, forget=lambda id: id in methods.BUILTIN)
+    from ..protocols.base import Protocol
+
+    found = {k: v for k, v in vars(module).items() if isinstance(v, Protocol)}
+    ours = [getattr(sys.modules.get(t.split(":")[0]), t.split(":")[1], None) for t in protocols.BUILTIN.values()]
+    brought = {v.id: f"{name}:{k}" for k, v in found.items() if not any(v is o for o in ours)}
+    return _File({id: f"{name}:{c.__qualname__}" for id, c in classes.items()}, brought)

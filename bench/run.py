@@ -1,0 +1,306 @@
+"""A run from plan to record: find or train the weights, evaluate, write."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.progress import Progress
+
+from ..datasets.video import VideoError, read_clip
+from ..leaderboard.predictions import save_predictions
+from ..leaderboard.record import SCHEMA_VERSION, Record, identity_changes, utc_now
+from ..leaderboard.store import RunStore
+from ..protocols.base import Data, Sample
+from . import finish, show, trainings
+from .cell import Cell
+from .environment import argv, environment
+from .errors import RunFailed, UserError
+from .evaluate import Scored, evaluate_split, flops_per_view
+from .train import Interrupted
+
+_LEFT_OVER = {"missing_keys", "unexpected_keys", "shape_mismatch"}
+
+
+class Run:
+    """One cell on its way to a record."""
+
+    def __init__(
+        self,
+        cell: Cell,
+        store: RunStore,
+        device: torch.device,
+        origin: dict[str, Any],
+        load_report: Any = None,
+    ):
+        self.cell, self.store, self.device, self.origin = cell, store, device, origin
+        self.load_report = load_report
+        self.seconds: dict[str, float] = {}
+        self.phase = "prepare"
+        protocol, method = cell.identity["protocol"]["id"], cell.identity["method"]["name"]
+        self.folder = store.directory((protocol, method, cell.run_id))
+        self.record = self._started()
+
+    def _started(self) -> Record:
+        resolved = self.cell.resolved
+        return Record.model_validate(
+            {
+                "schema_version": SCHEMA_VERSION,
+                "run_id": self.cell.run_id,
+                "status": "running",
+                "created_utc": utc_now(),
+                "limited": resolved.config.data.limit is not None,
+                "identity": self.cell.identity,
+                "environment": environment(),
+                "command": {
+                    "argv": argv(),
+                    "config_resolved": _without_paths(resolved.config.model_dump(mode="json")),
+                    "config_sources": dict(resolved.sources),
+                },
+            }
+        )
+
+    def wanted(self, if_exists: str) -> bool:
+        """Whether there is work to do, by the named strategy.
+
+        Raises:
+            UserError: the run exists and the strategy is "fail".
+        """
+        cell, say = self.cell, show.console.print
+        protocol, method = cell.identity["protocol"]["id"], cell.identity["method"]["name"]
+        known = self.store.read(protocol, method, cell.run_id)
+        if known is None:
+            self._say_what_changed()
+            return True
+        if if_exists == "fail":
+            raise UserError(f"run {cell.run_id} exists ({known.status}) in {self.folder}")
+        if if_exists == "redo" or known.status != "done":
+            return True
+        if if_exists == "missing" and known.observed and known.observed.code_digest != cell.code_digest:
+            say(f"[yellow]run {cell.run_id} was made by other code: doing it again[/yellow]")
+            return True
+        say(f"run {cell.run_id} is done: skipped (--if-exists redo does it again)")
+        return False
+
+    def _say_what_changed(self) -> None:
+        before = self.store.same_cell(self.record)
+        if before:
+            changes = identity_changes(before[-1].identity, self.record.identity)
+            words = [f"{key} {old!r} -> {new!r}" for key, old, new in changes if "digest" not in key]
+            show.console.print(f"differs from run {before[-1].run_id}: " + "; ".join(words[:4]))
+
+    def do(self, redo: bool = False) -> Record:
+        """Do the work; the record in the store always tells how far it came.
+
+        Raises:
+            Interrupted, KeyboardInterrupt: stopped by the user, can be resumed.
+            UserError: the run failed; its record says why.
+        """
+        with self.store.lock(self.folder):
+            self.store.write(self.record)
+            try:
+                self.record = self._work(redo)
+            except (Interrupted, KeyboardInterrupt):
+                self._close("partial")
+                raise
+            except Exception as error:
+                block = {"type": type(error).__name__, "message": str(error), "phase": self.phase}
+                self._close("failed", error=block)
+                raise
+            self.store.write(self.record)
+        return self.record
+
+    def _close(self, status: str, **blocks: Any) -> None:
+        changed = self.record.model_dump() | {"status": status, "finished_utc": utc_now(), **blocks}
+        self.store.write(Record.model_validate(changed))
+
+    def _work(self, redo: bool) -> Record:
+        cell = self.cell
+        if redo and cell.training_id:
+            shutil.rmtree(trainings.folder_of(self.store.root, cell), ignore_errors=True)
+        with show.progress() as bar:
+            self._prepare(bar)
+            self._train(bar)
+            self.phase = "evaluate"
+            scored = {
+                split.name: self._evaluate(bar, number) for number, split in enumerate(cell.plan.evaluate)
+            }
+        self.phase = "record"
+        return self._finished(scored)
+
+    def _timed(self, name: str, start: float) -> None:
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
+
+    def _prepare(self, bar: Progress) -> None:
+        cell, start = self.cell, time.perf_counter()
+        splits = list(cell.plan.evaluate)
+        if cell.plan.train and cell.steps and not trainings.is_done(self.store.root, cell):
+            splits.append(cell.plan.train)
+        task = bar.add_task("videos", total=sum(len(s.samples) for s in splits), note="")
+        config = cell.resolved.config.data
+        data = Data(Path(config.root) if config.root else None, config.size)
+        cell.protocol.prepare(splits, data, lambda n: bar.advance(task, n))
+        bar.remove_task(task)
+        self._timed("prepare", start)
+
+    def _train(self, bar: Progress) -> None:
+        cell, start = self.cell, time.perf_counter()
+        self.phase = "train"
+        if cell.steps is None or cell.plan.train is None:
+            cell.method.to(self.device).eval()
+            return
+        samples = list(cell.plan.train.samples)
+        done = trainings.is_done(self.store.root, cell)
+        if not done and cell.resolved.config.data.on_bad_video == "skip":
+            samples = _readable(samples, cell.resolved.config.data.reader, bar)
+        task = bar.add_task("training", total=cell.steps.total, note="")
+
+        def tell(step: int, values: dict[str, float]) -> None:
+            note = " ".join(f"{k} {v:.3g}" for k, v in values.items())
+            bar.update(task, completed=step, note=note)
+
+        trainings.obtain(self.store.root, cell, samples, self.device, tell)
+        bar.remove_task(task)
+        if done:
+            show.console.print(f"training {cell.training_id} found: only evaluating")
+        else:
+            self._timed("train", start)
+
+    def _evaluate(self, bar: Progress, number: int) -> Scored:
+        cell = self.cell
+        split = cell.plan.evaluate[number]
+        task = bar.add_task(f"scoring {split.name}", total=len(split.samples), note="")
+        scored = evaluate_split(
+            cell.method,
+            split,
+            cell.resolved.config,
+            cell.preprocess,
+            self.device,
+            lambda n: bar.advance(task, n),
+        )
+        bar.remove_task(task)
+        for phase, seconds in scored.seconds.items():
+            self.seconds[phase] = self.seconds.get(phase, 0.0) + seconds
+        if not scored.ids:
+            raise RunFailed(f"no video of split {split.name} could be read")
+        return scored
+
+    def _finished(self, scored: dict[str, Scored]) -> Record:
+        cell = self.cell
+        metrics = finish.metric_blocks(cell.protocol, scored)
+        trained = cell.plan.train if cell.steps else None
+        predictions = save_predictions(
+            self.folder / "predictions.npz", finish.prediction_arrays(scored)
+        )
+        videos = sum(len(part.ids) for part in scored.values())
+        spent = self.seconds.get("decode", 0.0) + self.seconds.get("encode", 0.0)
+        return Record.model_validate(
+            self.record.model_dump()
+            | {
+                "status": "done",
+                "finished_utc": utc_now(),
+                "observed": self._observed(scored),
+                "data": {
+                    s.name: finish.split_data(s, scored[s.name], trained) for s in cell.plan.evaluate
+                },
+                "exposure": finish.exposure(cell),
+                "metrics": [finish.metric_entry(m) for m in metrics],
+                "primary": cell.protocol.primary,
+                "per_class": finish.per_class(cell.plan.evaluate, scored),
+                "aggregates": finish.aggregates(metrics),
+                "predictions": predictions,
+                "cost": {
+                    "seconds": dict(self.seconds),
+                    "videos_per_s": videos / spent if spent else None,
+                    "peak_memory_mb": _peak_memory(self.device),
+                    "gpu_hours": sum(self.seconds.values()) / 3600 if self._gpu else None,
+                    "flops_per_view": self._flops(),
+                },
+                "load_report": _key_reports(self.load_report),
+            }
+        )
+
+    @property
+    def _gpu(self) -> bool:
+        return self.device.type == "cuda"
+
+    def _flops(self) -> float | None:
+        if not any(True for _ in self.cell.method.parameters()):
+            return None
+        config = self.cell.resolved.config
+        return flops_per_view(self.cell.method, config.views.frames, self.cell.preprocess.size)
+
+    def _observed(self, scored: dict[str, Scored]) -> dict[str, Any]:
+        from ..methods.checkpoint import tensors_digest
+        from ..protocols.base import digest
+
+        cell, config = self.cell, self.cell.resolved.config
+        state = cell.method.state_dict()
+        trained: set[str] = set()
+        if cell.steps:
+            for stage in cell.stages:
+                trained.update(stage.apply(cell.method))
+        sizes = {n: p.numel() for n, p in cell.method.named_parameters()}
+        return {
+            "code_digest": cell.code_digest,
+            "plugin_origin": self.origin,
+            "tensors_digest": tensors_digest(state) if state else None,
+            "n_params": sum(sizes.values()),
+            "trainable_params": sum(sizes[n] for n in trained),
+            "frame_index_digest": digest([part.index_digest for part in scored.values()]),
+            "effective_plan": {
+                "steps": cell.steps.total if cell.steps else 0,
+                "training": cell.training_id,
+                "views": config.views.clips * config.views.crops,
+                "classes": {s.name: len(s.classes) for s in cell.plan.evaluate},
+                "texts_cut": getattr(getattr(cell.method, "backbone", None), "truncated", 0),
+                "on_bad_video": config.data.on_bad_video,
+                "salvaged_ids": sorted(i for part in scored.values() for i in part.damaged),
+            },
+        }
+
+
+def _readable(samples: list[Sample], reader: str, bar: Progress) -> list[Sample]:
+    """The training videos that decode from end to end."""
+    task = bar.add_task("checking videos", total=len(samples), note="")
+    good = []
+    for sample in samples:
+        try:
+            read_clip(sample.path, range, reader=reader)
+            good.append(sample)
+        except VideoError as error:
+            show.progress_console.print(f"left out of training: {error}")
+        bar.advance(task)
+    bar.remove_task(task)
+    if not good:
+        raise RunFailed("no training video can be read")
+    return good
+
+
+def _without_paths(config: dict[str, Any]) -> dict[str, Any]:
+    """The config with folders and files cut to their last part."""
+    cut = {**config, "data": dict(config["data"]), "backbone": dict(config["backbone"])}
+    for block, key in ((cut["data"], "root"), (cut["backbone"], "pretrained"), (cut, "checkpoint")):
+        if block.get(key):
+            block[key] = Path(block[key]).name
+    return cut
+
+
+def _key_reports(report: Any) -> dict[str, Any] | None:
+    if report is None:
+        return None
+    return {
+        name: {"count": len(getattr(report, name)), "names": getattr(report, name)[:20]}
+        for name in sorted(_LEFT_OVER)
+    }
+
+
+def _peak_memory(device: torch.device) -> float:
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -1,0 +1,127 @@
+"""One call of `bench run`: every variant and seed of a method under a protocol."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from ..leaderboard.store import RunStore
+from .config import Resolved
+from .errors import RunFailed, UserError
+from .registry import protocol as find_protocol
+from .registry import resolve
+
+
+class Session:
+    """Builds the cells, runs them one after the other, and says what came out."""
+
+    def __init__(
+        self, resolved: Resolved, out: Path, device: str, if_exists: str, plugins: tuple[str, ...]
+    ):
+        self.resolved, self.if_exists, self.plugins = resolved, if_exists, plugins
+        self.store = RunStore(out)
+        self.protocol = find_protocol(resolved.config.protocol, plugins)
+        root = resolved.config.data.root
+        if self.protocol.needs_root and root is None:
+            raise UserError(f"protocol {self.protocol.id} needs --data: the folder of your videos")
+        if root is not None and not Path(root).exists():
+            raise UserError(f"--data {root} does not exist")
+        if device == "cpu":
+            os.environ["CUDA_VISIBLE_DEVICES"] = ""  # before torch looks
+        self.device_name = device
+
+    def run(self, dry: bool) -> None:
+        """Do all the work, or only print what it would be.
+
+        Raises:
+            UserError: see its message; finished records stay.
+        """
+        if not dry:
+            self.store.check_writable()
+        from . import show
+
+        device = self.device()
+        before: Any = None
+        for variant in self.protocol.variants:
+            for seed in self.resolved.config.seeds:
+                cell, report = self._cell(variant, seed)
+                if before is not None and cell.run_id == before:
+                    show.console.print(f"seed {seed} changes nothing here: nothing is trained or drawn")
+                    continue
+                before = cell.run_id
+                self._one(cell, report, device, dry)
+        if not dry:
+            show.console.print(f"records in {self.store.root}; table: bench leaderboard {self.store.root}")
+
+    def _one(self, cell: Any, report: Any, device: Any, dry: bool) -> None:
+        from . import show
+        from .run import Run
+        from .train import Interrupted
+
+        title = f"{cell.identity['method']['name']} on {self.protocol.id}"
+        show.console.rule(f"{title}  {cell.plan.variant}  seed {cell.seed}  run {cell.run_id}")
+        show.plan(cell, str(device))
+        if dry:
+            show.settings(cell)
+            return
+        work = Run(cell, self.store, device, self._origin(), report)
+        if not work.wanted(self.if_exists):
+            return
+        try:
+            show.result(work.do(redo=self.if_exists == "redo"))
+        except Interrupted as stop:
+            show.console.print(f"{stop}; the same command goes on from there")
+            raise KeyboardInterrupt from None
+
+    def method(self, seed: int) -> tuple[Any, tuple[Any, Any]]:
+        """The method with its starting weights, and (init block, load report) of the checkpoint."""
+        import torch
+
+        from ..methods.build import build_method
+        from .trainings import load_checkpoint
+
+        config = self.resolved.config
+        resolve("methods", config.method, self.plugins)  # imports a plugin file
+        torch.manual_seed(seed)
+        needs = self.resolved.card.backbone
+        method = build_method(
+            config.method,
+            config.backbone.name if needs else None,
+            config.backbone.pretrained if needs else None,
+            **config.options,
+        )
+        return method, load_checkpoint(method, config.checkpoint) if config.checkpoint else (None, None)
+
+    def _cell(self, variant: str, seed: int) -> tuple[Any, Any]:
+        from .cell import make_cell
+
+        method, (init, report) = self.method(seed)
+        cell = make_cell(self.resolved, self.protocol, variant, seed, method, init, self.plugins)
+        return cell, report
+
+    def device(self) -> Any:
+        import torch
+
+        if self.device_name == "cuda" and not torch.cuda.is_available():
+            raise RunFailed("--device cuda: torch sees no GPU here; use --device cpu or auto")
+        found = torch.cuda.is_available() and self.device_name != "cpu"
+        return torch.device("cuda" if found else "cpu")
+
+    def _origin(self) -> dict[str, Any]:
+        """The record's `plugin_origin` block."""
+        import hashlib
+
+        from .. import __version__
+
+        entry = resolve("methods", self.resolved.config.method, self.plugins)
+        file = next((p for p in self.plugins if entry.origin.endswith(Path(p).name)), None)
+        sha = hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else None
+        built_in = entry.origin == "built in"
+        package, _, release = entry.origin.partition(" ")
+        return {
+            "package": "vclipbench" if built_in else Path(file).name if file else package,
+            "version": __version__ if built_in else None if file else release or None,
+            "entry_point": None if built_in or file else entry.id,
+            "file_sha256": sha,
+        }

@@ -1,0 +1,114 @@
+"""What a run tells its user: the plan before the first step, progress, and the result."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from ..leaderboard.record import Record
+from .cell import Cell
+
+console = Console(highlight=False)
+progress_console = Console(stderr=True, highlight=False)
+
+
+@contextmanager
+def progress() -> Iterator[Progress]:
+    """A progress display on standard error; silent where that is not a terminal."""
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+        console=progress_console,
+        transient=True,
+    )
+    with bar:
+        yield bar
+
+
+def plan(cell: Cell, device: str) -> None:
+    """Print what will be done, before anything is done."""
+    config, proto, backbone = cell.resolved.config, cell.protocol, cell.identity["backbone"]
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column()
+    weights = backbone["pretrained"] or "randomly initialised"
+    table.add_row("method", f"{config.method}  on {backbone['name']} ({weights})")
+    version = f"version {proto.version}, digest {cell.identity['protocol']['digest'][:12]}"
+    table.add_row("protocol", f"{proto.id}  ({version})")
+    if cell.plan.train and cell.steps:
+        table.add_row("train on", _split_line(cell.plan.train))
+    for split in cell.plan.evaluate:
+        table.add_row("evaluate on", _split_line(split))
+    shown = ", ".join(config.prompts[:3]) + (", ..." if len(config.prompts) > 3 else "")
+    table.add_row("prompts", f"{len(config.prompts)}: {shown}")
+    views, pre = config.views, cell.preprocess
+    table.add_row(
+        "views",
+        f"{views.clips} clips x {views.crops} crops of {views.frames} frames at {pre.size} px, "
+        f"{pre.interpolation}, {config.data.reader}",
+    )
+    table.add_row("training", _training_line(cell))
+    table.add_row("paper reports", _reported_line(cell))
+    table.add_row("device", device)
+    console.print(table)
+
+
+def _split_line(split) -> str:
+    return f"{split.name}: {len(split.classes)} classes, {len(split.samples)} videos"
+
+
+def _training_line(cell: Cell) -> str:
+    steps, train = cell.steps, cell.resolved.config.train
+    total = sum(p.numel() for p in cell.method.parameters())
+    if steps is None or train is None:
+        why = "" if cell.stages or not cell.plan.train else " (this method does not train)"
+        if cell.plan.train is None:
+            why = " (this protocol has no training set)"
+        if cell.identity["init"] is not None and cell.protocol.family == "zs":
+            why = " (the checkpoint takes its place)"
+        return f"none{why}; {total:,} parameters"
+    trained = 0
+    for stage in cell.stages:
+        stage.apply(cell.method)
+        trained += sum(p.numel() for p in cell.method.parameters() if p.requires_grad)
+    parts = " in one pass" if steps.accumulate == 1 else f" in {steps.accumulate} passes"
+    names = ", ".join(stage.name for stage in cell.stages)
+    return (
+        f"{names}: {trained:,} of {total:,} parameters, {train.epochs} epochs, "
+        f"{steps.total} steps of {steps.batch} videos{parts}, lr {train.lr:g} ({train.schedule})"
+    )
+
+
+def _reported_line(cell: Cell) -> str:
+    reported = cell.protocol.reported.get(cell.resolved.config.method)
+    if cell.protocol.dataset in ("shapes", "folder"):
+        return "nothing: no paper has this cell"
+    return ", ".join(f"{k} {v}" for k, v in reported.items()) if reported else "unknown"
+
+
+def settings(cell: Cell) -> None:
+    """Print every setting and the layer that set it (`--dry-run`)."""
+    table = Table("setting", "value", "set by", box=None, pad_edge=False)
+    for key, value, source in cell.resolved.table():
+        table.add_row(key, str(value), source)
+    console.print(table)
+
+
+def result(record: Record) -> None:
+    """Print the metrics of a finished run."""
+    table = Table("metric", "split", "value", "95 % interval", "n", box=None, pad_edge=False)
+    for m in record.metrics:
+        span = f"{m.ci_low:.1f} to {m.ci_high:.1f}" if m.ci_low is not None else ""
+        table.add_row(m.name, m.split or "", f"{m.value:.1f} {m.unit}", span, str(m.n))
+    console.print(table)
+    for split, data in record.data.items():
+        if data.n_scored < data.n_expected:
+            lost = data.n_expected - data.n_scored
+            console.print(f"[yellow]{split}: {lost} of {data.n_expected} videos not scored[/yellow]")

@@ -1,0 +1,239 @@
+"""Training through mmengine's Runner: one stage of a method on one list of videos."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import signal
+import time
+from collections import defaultdict, deque
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.dist import is_main_process
+from mmengine.hooks import Hook
+from mmengine.logging import HistoryBuffer
+from mmengine.model import BaseModel
+from mmengine.optim import AmpOptimWrapper, OptimWrapper
+from mmengine.registry import LOOPS
+from mmengine.runner import IterBasedTrainLoop, Runner
+
+from ..methods.base import Batch, Method
+from .errors import UserError
+from .schedule import FactorLR
+from .schema import RunConfig
+from .stream import FromStep, TrainStream, loader
+
+# What mmengine puts into its checkpoints besides tensors; nothing else may be in ours.
+torch.serialization.add_safe_globals([HistoryBuffer, defaultdict, deque, np.ndarray, np.dtype])
+torch.serialization.add_safe_globals([np._core.multiarray._reconstruct, np._core.multiarray.scalar])
+torch.serialization.add_safe_globals([type(np.dtype(t)) for t in ("f4", "f8", "i8", "i4", "u4")])
+
+LAST = "last.pth"
+
+
+class Interrupted(Exception):
+    """Training stopped by the user; the checkpoint is written."""
+
+
+class TrainingDiverged(UserError):
+    """A loss that is not finite."""
+
+
+class _Trainable(BaseModel):
+    """What mmengine trains: the method's loss on a batch of the stream."""
+
+    def __init__(self, method: Method, texts: list[str]):
+        super().__init__()
+        self.method, self.texts = method, texts
+
+    def init_weights(self) -> None:
+        """Weights come from the backbone."""
+
+    def forward(self, mode: str = "loss", **data: Any) -> dict[str, torch.Tensor]:
+        batch = Batch(data["frames"], self.texts, data["targets"], data["ids"])
+        losses = self.method.loss(batch)
+        if not bool(torch.isfinite(losses["loss"])):
+            raise TrainingDiverged(
+                f"the loss is {losses['loss'].item()} on the batch with videos "
+                f"{', '.join(batch.ids[:4])}{', ...' if len(batch.ids) > 4 else ''}; "
+                "the last good checkpoint is kept; a smaller train.lr usually helps"
+            )
+        return losses
+
+
+@LOOPS.register_module(name="StreamLoop", force=True)
+class StreamLoop(IterBasedTrainLoop):
+    """Iterations of the stream, from the one to resume at; stops cleanly between steps on Ctrl-C."""
+
+    def run(self) -> torch.nn.Module:
+        """Train to the end, or until `stop_training`."""
+        self.runner.call_hook("before_train")
+        self.runner.call_hook("before_train_epoch")
+        self.dataloader.sampler.start = self._iter
+        self.runner.model.train()
+        for data in self.dataloader:
+            self.run_iter(data)
+            if self.stop_training:
+                break
+        self.runner.call_hook("after_train_epoch")
+        self.runner.call_hook("after_train")
+        return self.runner.model
+
+
+class Resumable(Hook):
+    """Writes `last.pth` every so many seconds, between optimiser steps, with all random states."""
+
+    priority = "VERY_LOW"
+
+    def __init__(self, folder: Path, every: float, accumulate: int):
+        self.folder, self.every, self.accumulate = folder, every, accumulate
+        self.written = time.monotonic()
+        self.asked_to_stop = False
+
+    def after_train_iter(self, runner: Runner, batch_idx: int, **_: Any) -> None:
+        """Save if it is time, or if the user asked to stop."""
+        if (batch_idx + 1) % self.accumulate:
+            return
+        late = time.monotonic() - self.written >= self.every
+        if (late or self.asked_to_stop) and is_main_process():
+            self.save(runner)
+        runner.train_loop.stop_training = self.asked_to_stop
+
+    def save(self, runner: Runner) -> None:
+        """Write beside and rename, so that a kill leaves the old file or the new one."""
+        name = f"{LAST}.{os.getpid()}.tmp"
+        try:
+            runner.save_checkpoint(str(self.folder), name, by_epoch=False)
+            os.replace(self.folder / name, self.folder / LAST)
+        except (OSError, RuntimeError) as error:
+            (self.folder / name).unlink(missing_ok=True)
+            raise UserError(f"cannot write the checkpoint in {self.folder}: {error}") from None
+        self.written = time.monotonic()
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Add the random states, which mmengine does not keep."""
+        numpy_state: tuple = np.random.get_state()  # type: ignore[assignment]
+        checkpoint["random_states"] = {
+            "python": random.getstate(),
+            "numpy": [numpy_state[0], torch.from_numpy(numpy_state[1].astype(np.int64)), *numpy_state[2:]],
+            "torch": torch.get_rng_state(),
+            "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        }
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Put the random states back."""
+        state = checkpoint["random_states"]
+        random.setstate(state["python"])
+        name, keys, *rest = state["numpy"]
+        np.random.set_state((name, keys.numpy().astype(np.uint32), *rest))
+        torch.set_rng_state(state["torch"].cpu())
+        if state["cuda"] and len(state["cuda"]) == torch.cuda.device_count():
+            torch.cuda.set_rng_state_all([s.cpu() for s in state["cuda"]])
+
+
+class Report(Hook):
+    """Tells the caller how far training is."""
+
+    def __init__(self, tell: Callable[[int, dict[str, float]], None], accumulate: int):
+        self.tell, self.accumulate = tell, accumulate
+
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
+    ) -> None:
+        """Pass on the step and the logged scalars."""
+        if (batch_idx + 1) % self.accumulate == 0:
+            values = {k: float(v) for k, v in (outputs or {}).items()}
+            self.tell((batch_idx + 1) // self.accumulate, values)
+
+
+def train_stage(
+    method: Method,
+    stream: TrainStream,
+    texts: list[str],
+    folder: Path,
+    tell: Callable[[int, dict[str, float]], None],
+) -> None:
+    """Train the parameters that require gradients, in place; resume if `folder` holds `last.pth`.
+
+    Raises:
+        Interrupted: Ctrl-C; the state is saved and a new call goes on from there.
+        TrainingDiverged: a loss that is not finite; VideoError: a video that cannot be read.
+    """
+    train, steps = stream.config.train, stream.steps
+    assert train is not None
+    keeper = Resumable(folder, train.checkpoint_every, steps.accumulate)
+    optimiser = _optimiser(method, stream.config)
+    wrapper_class = AmpOptimWrapper if train.precision == "amp" else OptimWrapper
+    wrapper = wrapper_class(
+        optimizer=optimiser,
+        accumulative_counts=steps.accumulate,
+        clip_grad={"max_norm": train.grad_clip} if train.grad_clip else None,
+    )
+    warmup = round(train.warmup_epochs * steps.per_epoch)
+    schedule = FactorLR(
+        optimiser, train.schedule, steps.total, warmup, train.min_lr_ratio, steps.accumulate
+    )
+    resuming = (folder / LAST).is_file()
+    runner = Runner(
+        model=_Trainable(method, texts),
+        work_dir=str(folder / "log"),
+        train_dataloader=loader(
+            stream, stream.config.data.workers, FromStep(len(stream)), batch_size=None
+        ),
+        train_cfg={"type": "StreamLoop", "max_iters": len(stream)},
+        optim_wrapper=wrapper,
+        param_scheduler=schedule,
+        default_hooks={"logger": None, "timer": None, "checkpoint": None, "sampler_seed": None},
+        custom_hooks=[keeper, Report(tell, steps.accumulate)],
+        load_from=str(folder / LAST) if resuming else None,
+        resume=resuming,
+        log_level=logging.ERROR,
+        randomness={"seed": stream.seed},
+        default_scope="mmengine",
+        experiment_name=f"train-{folder.name}-{time.time_ns()}",
+    )
+    with _StopBetweenSteps(keeper):
+        runner.train()
+    if keeper.asked_to_stop and runner.iter < len(stream):
+        raise Interrupted(f"training stopped after {runner.iter // steps.accumulate} steps")
+
+
+def _optimiser(method: Method, config: RunConfig) -> torch.optim.Optimizer:
+    train = config.train
+    assert train is not None
+    return torch.optim.AdamW(
+        [p for p in method.parameters() if p.requires_grad],
+        lr=train.lr,
+        betas=train.betas,
+        eps=train.eps,
+        weight_decay=train.weight_decay,
+    )
+
+
+class _StopBetweenSteps:
+    """The first Ctrl-C ends training after the step in progress; the second one ends it at once."""
+
+    def __init__(self, keeper: Resumable):
+        self.keeper = keeper
+
+    def __enter__(self) -> None:
+        self.before = signal.getsignal(signal.SIGINT)
+        try:
+            signal.signal(signal.SIGINT, self._ask)
+        except ValueError:  # not in the main thread
+            self.before = None
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        if self.keeper.asked_to_stop:
+            raise KeyboardInterrupt
+        self.keeper.asked_to_stop = True
+
+    def __exit__(self, *_: object) -> None:
+        if self.before is not None:
+            signal.signal(signal.SIGINT, self.before)

@@ -1,0 +1,156 @@
+"""Trainings as units of work: found by address, made once, used by every protocol that asks."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from filelock import FileLock, Timeout
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from ..methods.base import Method
+from ..methods.checkpoint import WeightsError, load_strict
+from ..protocols.base import Sample
+from .cell import Cell
+from .errors import RunFailed
+from .stream import TrainStream
+
+Tell = Callable[[int, dict[str, float]], None]
+FINAL = "final.safetensors"
+
+
+def folder_of(root: Path, cell: Cell) -> Path:
+    """Where a training is kept: `<out>/trainings/<address>`."""
+    assert cell.training_id is not None
+    return root / "trainings" / cell.training_id
+
+
+def is_done(root: Path, cell: Cell) -> bool:
+    """Whether the final weights are there."""
+    return (folder_of(root, cell) / FINAL).is_file()
+
+
+def obtain(root: Path, cell: Cell, samples: list[Sample], device: torch.device, tell: Tell) -> None:
+    """Load the trained weights into `cell.method`, training (or going on with it) if need be.
+
+    Kept: `final.safetensors` (what learned), `training.json` (what defines it), `log.csv`; the resumable
+    checkpoint is removed when the training is complete.
+
+    Raises:
+        Interrupted, TrainingDiverged, VideoError: see `train_stage`.
+        RunFailed: another process is busy with the same training, or the disk is full.
+    """
+    folder = folder_of(root, cell)
+    folder.mkdir(parents=True, exist_ok=True)
+    method = cell.method
+    try:
+        with FileLock(folder / "lock", timeout=0):
+            if not (folder / FINAL).is_file():
+                _train(folder, cell, samples, device, tell)
+    except Timeout:
+        raise RunFailed(
+            f"training {cell.training_id} is being made by another process ({folder}); wait for it"
+        ) from None
+    load_learned(method, load_file(folder / FINAL), f"training {cell.training_id}")
+    method.to(device).eval()
+
+
+def learned(method: Method, cell: Cell) -> dict[str, Tensor]:
+    """Name -> tensor of everything that some stage trains."""
+    names: set[str] = set()
+    for stage in cell.stages:
+        names.update(stage.apply(method))
+    state = method.state_dict()
+    return {name: state[name].detach().cpu().contiguous() for name in sorted(names)}
+
+
+def load_learned(method: Method, state: dict[str, Tensor], what: str) -> None:
+    """Put learned tensors over the starting weights.
+
+    Raises:
+        WeightsError: names or shapes that the method does not have.
+    """
+    may_miss = tuple(k for k in method.state_dict() if k not in state)
+    load_strict(method, state, what, may_miss=may_miss)
+
+
+def is_learned(state: dict[str, Any], method: Method) -> bool:
+    """Whether a checkpoint is one of ours: every key is a parameter of the method."""
+    own = method.state_dict()
+    return bool(state) and all(key in own for key in state)
+
+
+def _train(
+    folder: Path, cell: Cell, samples: list[Sample], device: torch.device, tell: Tell
+) -> None:
+    from .train import LAST, train_stage
+
+    config, plan = cell.resolved.config, cell.plan
+    assert plan.train is not None
+    method = cell.method.to(device)
+    stream = TrainStream(plan.train, samples, config, cell.preprocess, cell.seed)
+    parts = ("method", "backbone", "init", "preprocess", "train")
+    about = {**{p: cell.identity[p] for p in parts}, "code_digest": cell.code_digest}
+    (folder / "training.json").write_text(json.dumps(about, indent=1, sort_keys=True) + "\n")
+    texts = [config.prompts[0].format(name) for name in plan.train.classes]
+    with (folder / "log.csv").open("a", newline="") as file:
+        log = csv.writer(file)
+
+        def note(step: int, values: dict[str, float]) -> None:
+            log.writerow([step, *(f"{k}={v:.6g}" for k, v in values.items())])
+            file.flush()
+            tell(step, values)
+
+        for stage in cell.stages:
+            done = folder / f"stage-{stage.name}.safetensors"
+            stage.apply(method)
+            if done.is_file():
+                load_learned(method, load_file(done), f"stage {stage.name}")
+                continue
+            train_stage(method, stream, texts, folder, note)
+            _save(learned(method, cell), done)
+            (folder / LAST).unlink(missing_ok=True)
+    _save(learned(method, cell), folder / FINAL)
+    for stage in cell.stages:
+        (folder / f"stage-{stage.name}.safetensors").unlink(missing_ok=True)
+
+
+def _save(state: dict[str, Tensor], path: Path) -> None:
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        save_file(state, temporary)
+        os.replace(temporary, path)
+    except Exception as error:
+        temporary.unlink(missing_ok=True)
+        raise RunFailed(f"cannot write the weights to {path}: {error}") from None
+
+
+def load_checkpoint(method: Method, path: str) -> tuple[dict[str, Any], Any]:
+    """Load a published or own checkpoint; returns the record's `init` block and the load report.
+
+    Raises:
+        WeightsError: the file cannot be read, or belongs to another method or backbone.
+    """
+    import hashlib
+
+    from ..methods.checkpoint import LoadReport, read_weights
+
+    content = read_weights(path)
+    with open(path, "rb") as file:
+        sha = hashlib.file_digest(file, "sha256").hexdigest()
+    if is_learned(content, method):
+        load_learned(method, content, f"checkpoint {path}")
+        return {"url": None, "sha256": sha, "layout": "vclipbench", "run_id": None}, LoadReport()
+    try:
+        report = method.load_published(content)
+    except NotImplementedError as error:
+        raise WeightsError(f"checkpoint {path} cannot be used: {error}") from None
+    except WeightsError as error:
+        raise WeightsError(f"checkpoint {path}: {error}") from None
+    return {"url": None, "sha256": sha, "layout": "published", "run_id": None}, report

@@ -1,0 +1,177 @@
+"""One number of the leaderboard: which columns a family has, and how seeds become a cell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import fmean, harmonic_mean, stdev
+from typing import Literal, NamedTuple
+
+from .record import Metric, Record
+from .stats import seed_interval
+
+SHOTS = (2, 4, 8, 16)  # K of the published few-shot protocols; others get columns if they occur
+SEED_LEVEL = 0.95
+
+MARKS = {
+    "†": "classes that should be unseen are among the declared training data",
+    "?": "the training data is not known",
+    "◦": "not all items of the protocol were scored",
+    "‡": "the checkpoint was selected on the test data",
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """What a column shows."""
+
+    name: str
+    rule: Literal["split", "hm", "mean", "primary"]
+    splits: tuple[str, ...] = ()
+    """The splits whose top1 it is made of; empty: the record's primary metric."""
+    variant: str = ""
+    """Takes only records of this variant; empty: all of the group."""
+    metric: str = ""
+    """Takes only records with this primary metric; empty: any."""
+
+    def takes(self, record: Record) -> bool:
+        """Whether the record belongs in the column."""
+        return self.variant in ("", record.variant) and self.metric in ("", record.primary)
+
+    def parts(self, record: Record) -> list[float] | None:
+        """The values the number is made of, in the metric's unit; None if one is lacking."""
+        if self.rule == "primary":
+            found = [record.primary_metric()]
+        else:
+            found = [record.metric("top1", split) for split in self.splits]
+        values = [metric.value for metric in found if metric is not None]
+        return values if len(values) == len(found) else None
+
+    def combine(self, parts: list[float]) -> float:
+        """The number of one record from its parts."""
+        return harmonic_mean(parts) if self.rule == "hm" else fmean(parts)
+
+    def interval_metric(self, record: Record) -> Metric | None:
+        """The metric whose interval belongs to the number."""
+        if self.rule == "split":
+            return record.metric("top1", self.splits[0])
+        if self.rule == "primary":
+            return record.primary_metric()
+        return record.metric("hm" if self.rule == "hm" else "top1_mean")
+
+
+class Interval(NamedTuple):
+    """A confidence interval, in the unit of the value."""
+
+    low: float
+    high: float
+    method: str
+    """t-seeds: Student's t over seeds; else over the items of a run, as its record says."""
+    level: float
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A number with its interval and everything a reader may ask about it."""
+
+    value: float
+    interval: Interval | None
+    std_over_splits: float | None
+    marks: str
+    run_ids: tuple[str, ...]
+
+    @property
+    def shows(self) -> Literal["splits", "seeds", "items", "nothing"]:
+        """The source of the spread that `text` shows."""
+        if self.std_over_splits is not None:
+            return "splits"
+        if self.interval is None:
+            return "nothing"
+        return "seeds" if self.interval.method == "t-seeds" else "items"
+
+    @property
+    def text(self) -> str:
+        """The cell as printed: one decimal, its spread, its marks."""
+        words = [f"{self.value:.1f}"]
+        if self.std_over_splits is not None:
+            words.append(f"± {self.std_over_splits:.1f}")
+        elif self.interval is not None:
+            low, high, *_ = self.interval
+            half = f"± {(high - low) / 2:.1f}"
+            words.append(half if self.shows == "seeds" else f"[{low:.1f}, {high:.1f}]")
+        return " ".join([*words, self.marks] if self.marks else words)
+
+
+def columns(family: str, records: list[Record]) -> tuple[Column, ...]:
+    """The columns of one protocol digest, in reading order."""
+    if family == "b2n":
+        halves = ("base", "novel")
+        return (*(Column(s, "split", (s,)) for s in halves), Column("HM", "hm", halves))
+    if family == "zs":
+        # records of one digest share their splits; the longest list is the whole protocol
+        splits = max(
+            (tuple(r.identity.protocol.splits) for r in records), key=lambda s: (len(s), s)
+        )
+        single = [Column(split, "split", (split,)) for split in splits]
+        mean = [Column("mean ± std over splits", "mean", splits)] if len(splits) > 1 else []
+        return (*single, *mean)
+    if family == "fs":
+        shots = sorted({*SHOTS, *(r.identity.protocol.k_shot or 0 for r in records)})
+        return tuple(Column(f"K={k}", "primary", variant=f"k{k}") for k in shots)
+    found = sorted({(r.primary or "", m.unit) for r in records if (m := r.primary_metric())})
+    return tuple(
+        Column(name if unit == "%" else f"{name} ({unit})", "primary", metric=name)
+        for name, unit in found
+    )
+
+
+def fill(column: Column, records: list[Record]) -> Cell | None:
+    """The cell of one configuration from its records, one per seed; None if parts are lacking."""
+    ordered = sorted(records, key=lambda r: (r.seed or 0, r.run_id))
+    taken = [(r, parts) for r in ordered if column.takes(r) and (parts := column.parts(r))]
+    if not taken:
+        return None
+    used = [record for record, _ in taken]
+    values = [column.combine(parts) for _, parts in taken]
+    ends = seed_interval(values, SEED_LEVEL)
+    if ends is not None:
+        interval: Interval | None = Interval(*ends, "t-seeds", SEED_LEVEL)
+    else:
+        interval = _item_interval([column.interval_metric(record) for record in used])
+    spread = None
+    if column.rule == "mean":
+        spread = stdev(fmean(split) for split in zip(*(parts for _, parts in taken), strict=True))
+    marks = "".join(mark for mark in MARKS if any(_has(mark, column, r) for r in used))
+    ids = tuple(record.run_id for record in used)
+    return Cell(fmean(values), interval, spread, marks, ids)
+
+
+def _item_interval(metrics: list[Metric | None]) -> Interval | None:
+    """The items' interval of one run; of two, the mean of their ends.
+
+    Two seeds are scored on the same items, so averaging them does not make it narrower; the mean
+    of the ends holds however strongly the two agree. None if the runs used different methods.
+    """
+    given = [interval for metric in metrics if (interval := _stored(metric)) is not None]
+    if len(given) < len(metrics) or len({(i.method, i.level) for i in given}) > 1:
+        return None
+    low, high = fmean(i.low for i in given), fmean(i.high for i in given)
+    return given[0]._replace(low=low, high=high)
+
+
+def _stored(m: Metric | None) -> Interval | None:
+    if m is None or m.ci_low is None or m.ci_high is None or m.ci_method is None or not m.level:
+        return None
+    return Interval(m.ci_low, m.ci_high, m.ci_method, m.level)
+
+
+def _has(mark: str, column: Column, record: Record) -> bool:
+    exposure, train = record.exposure, record.identity.train
+    if mark == "†":
+        # base classes are trained on by design
+        return column.name != "base" and exposure is not None and bool(exposure.class_overlap)
+    if mark == "?":
+        return exposure is None or exposure.declared == "unknown"
+    if mark == "‡":
+        return train is not None and train.get("selection") == "test-best"
+    data = (record.data.get(s) for s in column.splits or record.identity.protocol.splits)
+    return any(d is not None and d.n_scored < d.n_expected for d in data)

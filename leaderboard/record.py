@@ -1,0 +1,219 @@
+"""The record of a run: one per method, protocol, variant and seed, written as `record.json`.
+
+The models here and in `identity` and `blocks` are the documentation of the file: each field says
+where its value comes from. Blocks with a default are not known when a run starts; a record with
+status `running` lacks them.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, NoReturn
+
+from pydantic import Field, ValidationError, model_validator
+
+from .blocks import (
+    Aggregate,
+    Command,
+    Cost,
+    Environment,
+    ErrorInfo,
+    Exposure,
+    KeyReport,
+    LoadReport,
+    Metric,
+    MetricRef,
+    Observed,
+    PluginOrigin,
+    PredictionsFile,
+    SplitData,
+)
+from .identity import (
+    ABSENT,
+    BackboneIdentity,
+    Block,
+    EvalIdentity,
+    Identity,
+    InitIdentity,
+    MethodIdentity,
+    Name,
+    ProtocolIdentity,
+    RunId,
+    Views,
+    canonical_json,
+    identity_changes,
+    identity_id,
+    json_ready,
+    plain,
+)
+
+__all__ = [
+    "ABSENT",
+    "Aggregate",
+    "BackboneIdentity",
+    "Command",
+    "Cost",
+    "Environment",
+    "ErrorInfo",
+    "EvalIdentity",
+    "Exposure",
+    "Identity",
+    "InitIdentity",
+    "KeyReport",
+    "LoadReport",
+    "MethodIdentity",
+    "Metric",
+    "MetricRef",
+    "Observed",
+    "PluginOrigin",
+    "PredictionsFile",
+    "ProtocolIdentity",
+    "Record",
+    "SCHEMA_VERSION",
+    "SplitData",
+    "Views",
+    "canonical_json",
+    "identity_changes",
+    "identity_id",
+    "parse_record",
+    "record_text",
+    "utc_now",
+]
+
+SCHEMA_VERSION = 1
+Time = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
+
+
+class Record(Block):
+    """One run. `run_id` must be the digest of `identity`, or the record is refused."""
+
+    schema_version: Literal[1] = Field(description="Version of this schema")
+    run_id: RunId = Field(description="identity_id(identity)")
+    status: Literal["running", "done", "failed", "partial"] = Field(description="From the runner")
+    created_utc: Time = Field(description="Start of the work, utc_now()")
+    finished_utc: Time | None = Field(default=None, description="End of the work, utc_now()")
+    tags: list[str] = Field(default=[], description="The user's own words")
+    limited: bool = Field(description="Ran on a part of the data (--limit); never in a table")
+    identity: Identity = Field(description="What was to be done, known before work starts")
+    environment: Environment = Field(description="Where it ran")
+    command: Command = Field(description="How to run it again")
+    observed: Observed | None = Field(default=None, description="What only the run can know")
+    data: dict[Name, SplitData] = Field(default={}, description="Split -> what was scored")
+    exposure: Exposure | None = Field(default=None, description="What the weights saw before")
+    metrics: list[Metric] = Field(default=[], description="All numbers, from the metric set")
+    primary: str | None = Field(default=None, description="Name of the metric that ranks")
+    per_class: dict[Name, dict[str, float]] = Field(
+        default={}, description="Split -> class -> accuracy in %"
+    )
+    aggregates: list[Aggregate] = Field(default=[], description="Parts of hm, top1_mean, ...")
+    predictions: PredictionsFile | None = Field(default=None, description="From save_predictions")
+    cost: Cost | None = Field(default=None, description="What it took")
+    load_report: LoadReport | None = Field(default=None, description="From loading a checkpoint")
+    error: ErrorInfo | None = Field(default=None, description="Set when status is failed")
+
+    @model_validator(mode="after")
+    def _identity_matches(self) -> Record:
+        expected = identity_id(self.identity)
+        if self.run_id != expected:
+            raise ValueError(
+                f"run_id {self.run_id} is not the digest of identity ({expected}): "
+                "one of them was edited"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _parts_agree(self) -> Record:
+        keys = [(metric.name, metric.split) for metric in self.metrics]
+        if len(set(keys)) < len(keys):
+            raise ValueError("metrics hold one name and split twice")
+        for aggregate in self.aggregates:
+            wanted = [(aggregate.name, None), *((p.name, p.split) for p in aggregate.parts)]
+            if missing := [key for key in wanted if key not in keys]:
+                raise ValueError(f"aggregate {aggregate.name} names {missing}, not in metrics")
+        return self
+
+    @model_validator(mode="after")
+    def _status_is_backed(self) -> Record:
+        if self.status == "failed" and self.error is None:
+            raise ValueError("status failed needs error")
+        if self.status == "done":
+            needed = ("finished_utc", "observed", "exposure", "primary")
+            missing = [name for name in needed if getattr(self, name) is None]
+            missing += [f"data.{s}" for s in self.identity.protocol.splits if s not in self.data]
+            if self.primary is not None and self.primary_metric() is None:
+                missing.append(f"metric {self.primary}")
+            if missing:
+                raise ValueError(f"status done needs {', '.join(missing)}")
+        return self
+
+    @property
+    def seed(self) -> int | None:
+        """The seed of the run; None for a method that neither trains nor draws."""
+        return self.identity.seed
+
+    @property
+    def variant(self) -> str:
+        """`k16` and the like for few-shot, else `main`."""
+        return self.identity.protocol.variant
+
+    def metric(self, name: str, split: str | None = None) -> Metric | None:
+        """The metric of this name and split, or None."""
+        return next((m for m in self.metrics if (m.name, m.split) == (name, split)), None)
+
+    def primary_metric(self) -> Metric | None:
+        """The metric that ranks: over all splits, or of the only split."""
+        if self.primary is None:
+            return None
+        splits = self.identity.protocol.splits
+        only = self.metric(self.primary, splits[0]) if len(splits) == 1 else None
+        return self.metric(self.primary) or only
+
+    def revised(self, **changes: Any) -> Record:
+        """A checked copy with some blocks replaced (model_copy would not check)."""
+        return Record.model_validate({**dict(self), **changes})
+
+
+def utc_now() -> str:
+    """Now as records write it: UTC, in whole seconds."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def record_text(record: Record) -> str:
+    """The content of `record.json`: sorted keys, one value a line, floats in full."""
+    value = json_ready(plain(record))
+    text = json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
+    return text + "\n"
+
+
+def parse_record(text: str) -> Record:
+    """The record in the text of a `record.json`. A ValueError says in one line what is wrong."""
+    try:
+        value = json.loads(text, parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"not complete JSON ({error})") from None
+    if not isinstance(value, dict) or type(value.get("schema_version")) is not int:
+        raise ValueError("not a vclipbench record: it has no schema_version")
+    version = value["schema_version"]
+    if version != SCHEMA_VERSION:
+        age = "newer" if version > SCHEMA_VERSION else "older"
+        raise ValueError(
+            f"schema version {version} is {age} than {SCHEMA_VERSION}, which this reads"
+        )
+    try:
+        return Record.model_validate(value)
+    except ValidationError as error:
+        raise ValueError(_in_one_line(error)) from None
+
+
+def _refuse_constant(constant: str) -> NoReturn:
+    raise ValueError(f"it holds {constant}: NaN and infinities have no place in a record")
+
+
+def _in_one_line(error: ValidationError) -> str:
+    shown = []
+    for item in error.errors()[:3]:
+        place = ".".join(map(str, item["loc"])) or "record"
+        shown.append(f"{place}: {item['msg'].removeprefix('Value error, ')}")
+    more = error.error_count() - len(shown)
+    return "; ".join(shown) + (f"; and {more} more" if more else "")

@@ -1,0 +1,168 @@
+"""Where records lie: one folder per run, `<root>/<protocol>/<method>/<run_id>/record.json`."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import uuid
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+from .record import Record, parse_record, record_text
+
+FILE_NAME = "record.json"
+LOCK_NAME = "run.lock"
+
+
+class StoreError(Exception):
+    """The store cannot be read or written; the message is one sentence for the user."""
+
+
+class RunLocked(StoreError):
+    """Another process works on the same run."""
+
+
+class RunStore:
+    """The folder of all runs. `root` need not exist yet.
+
+    Every method raises StoreError where the disk refuses.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = Path(root)
+
+    def directory(self, run: Record | tuple[str, str, str]) -> Path:
+        """The folder of a run, given its record or (protocol id, method name, run_id)."""
+        if isinstance(run, Record):
+            run = (run.identity.protocol.id, run.identity.method.name, run.run_id)
+        for part in run:
+            # ids come from the command line too: none of them may lead out of the store
+            if part in {"", ".", ".."} or "/" in part or "\\" in part:
+                raise StoreError(f"{part!r} cannot be a part of a run's folder")
+        return self.root.joinpath(*run)
+
+    def write(self, record: Record) -> Path:
+        """Write the record and return its path: the old record stays until the new one is whole."""
+        path = self.directory(record) / FILE_NAME
+        write_atomically(path, record_text(record).encode())
+        return path
+
+    def read(self, protocol: str, method: str, run_id: str) -> Record | None:
+        """The record of a run, or None if there is none."""
+        path = self.directory((protocol, method, run_id)) / FILE_NAME
+        try:
+            return _read(path)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise StoreError(f"cannot read {path}: {_reason(error)}") from error
+
+    def same_cell(self, record: Record) -> list[Record]:
+        """Other runs of the same protocol, variant, method and seed, oldest first."""
+        folder = self.directory(record).parent
+        found = load_records(folder, problems=[]) if folder.is_dir() else []
+        same = [
+            other
+            for other in found
+            if other.run_id != record.run_id
+            and other.identity.protocol.id == record.identity.protocol.id
+            and other.identity.method.name == record.identity.method.name
+            and (other.variant, other.seed) == (record.variant, record.seed)
+        ]
+        return sorted(same, key=lambda other: (other.created_utc, other.run_id))
+
+    def check_writable(self) -> None:
+        """Write and remove a small file, so that a run fails before its work and not after it."""
+        probe = self.root / f".probe-{uuid.uuid4().hex}"
+        write_atomically(probe, b"vclipbench can write here\n")
+        try:
+            probe.unlink()
+        except OSError as error:
+            raise StoreError(f"cannot remove {probe}: {_reason(error)}") from error
+
+    @contextlib.contextmanager
+    def lock(self, directory: Path) -> Iterator[None]:
+        """Hold the run in `directory` for this process; RunLocked at once if another one has it.
+
+        The system releases the lock of a process that dies.
+        """
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(directory / LOCK_NAME)
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise RunLocked(
+                f"run {directory.name} is in progress in another process, in {directory}"
+            ) from None
+        except OSError as error:
+            raise StoreError(f"cannot lock {directory}: {_reason(error)}") from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def load_records(path: Path | str, problems: list[str] | None = None) -> list[Record]:
+    """Every record below `path`, in the order of their paths.
+
+    A `record.json` that is no valid record of this schema, or repeats a run_id, is left out and
+    named with the reason in `problems`; without that list, in a warning. Raises StoreError if
+    `path` is no folder.
+    """
+    root = Path(path)
+    if not root.is_dir():
+        raise StoreError(f"there is no folder {root} to read records from")
+    found: dict[str, tuple[str, Record]] = {}
+    complaints = []
+    for name in sorted(file.relative_to(root).as_posix() for file in root.rglob(FILE_NAME)):
+        try:
+            record = _read(root / name)
+        except (OSError, ValueError, RecursionError) as error:
+            complaints.append(f"{name}: {_reason(error)}")
+            continue
+        if record.run_id in found:
+            first, _ = found[record.run_id]
+            complaints.append(f"{name}: has the run_id {record.run_id} of {first}")
+        else:
+            found[record.run_id] = (name, record)
+    if problems is not None:
+        problems += complaints
+    else:
+        for complaint in complaints:
+            warnings.warn(f"record left out: {complaint}", stacklevel=2)
+    return [record for _, record in found.values()]
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Put `data` at `path`, whole or not at all; makes the folder. Raises StoreError."""
+    # beside the target, so that the rename stays within one file system
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(temporary, "xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise StoreError(f"cannot write {path}: {_reason(error)}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+
+
+def _read(path: Path) -> Record:
+    """The record at `path`; OSError, or ValueError with the reason in one line."""
+    try:
+        return parse_record(path.read_bytes().decode())
+    except UnicodeDecodeError:
+        raise ValueError("not UTF-8 text") from None
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return " ".join(str(error).split()) or type(error).__name__

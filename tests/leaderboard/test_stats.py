@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import pytest
+from vclipbench.leaderboard.stats import seed_interval, wilson
+
+
+def test_wilson_against_the_textbook_formula():
+    # 8 of 10: centre (8 + z²/2) / (10 + z²), z = 1.959964
+    assert wilson(8, 10) == pytest.approx((0.4901625, 0.9433178), abs=1e-7)
+    assert wilson(0, 10)[0] == 0.0
+    assert wilson(10, 10)[1] == 1.0
+
+
+def test_wilson_refuses_impossible_counts():
+    with pytest.raises(ValueError, match="k"):
+        wilson(11, 10)
+
+
+def test_seed_interval_against_the_t_table():
+    # t(0.975, 2) = 4.302653; standard deviation 1
+    low, high = seed_interval([59.0, 60.0, 61.0])
+    assert (high - low) / 2 == pytest.approx(4.302653 / 3**0.5, rel=1e-6)
+    assert (high + low) / 2 == pytest.approx(60.0)
+
+
+@pytest.mark.parametrize("values", [[], [1.0], [1.0, 2.0]])
+def test_no_interval_from_fewer_than_three_seeds(values):
+    assert seed_interval(values) is None
