@@ -147,7 +147,9 @@ def _hint(key: str, keys: Mapping[str, FieldInfo]) -> str:
         return "did you mean " + " or ".join(repr(k) for k in meant) + "?"
     if parent == "options" and not level:
         return "this method has no options"
-    return f"the keys there are {', '.join(sorted(level))}" if level else "see bench describe config"
+    return (
+        f"the keys there are {', '.join(sorted(level))}" if level else "see bench describe config"
+    )
 
 
 def _validated(

@@ -43,5 +43,5 @@ def rank(
     for place, index in enumerate(scores.argsort(descending=True).tolist(), 1):
         table.add_row(str(place), names[index], f"{scores[index]:.4f}", f"{shares[index]:.1%}")
     console.print(table)
-    if config.backbone.pretrained == "none" and config.checkpoint is None:
+    if config.backbone.pretrained is None and config.checkpoint is None:
         console.print("the weights are random: these scores mean nothing")

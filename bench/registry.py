@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from .. import methods, protocols
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 KINDS = ("methods", "protocols", "datasets")
 BUILT_IN = "built in"
+_METHODS_FOLDER = Path(str(methods.__file__)).parent
 _SOURCES: dict[str, Any] = {"methods": methods, "protocols": protocols, "datasets": catalog}
 Plugins = Sequence[str | Path]
 
@@ -139,7 +141,10 @@ def method_source_files(id: str, plugins: Plugins = ()) -> list[Path]:
 def _builtin(kind: str) -> list[Entry]:
     if kind not in KINDS:
         raise UserError(f"unknown kind {kind!r}{did_you_mean(kind, KINDS)} ({', '.join(KINDS)})")
-    return [Entry(id, kind, target) for id, target in _SOURCES[kind].BUILTIN.items()]
+    known = _SOURCES[kind].BUILTIN
+    if kind == "datasets":  # the catalogue gives the line itself
+        return [Entry(id, kind, "", summary) for id, summary in known.items()]
+    return [Entry(id, kind, target) for id, target in known.items()]
 
 
 def _installed(kind: str) -> list[Entry]:
@@ -157,10 +162,10 @@ def _taken(by: Entry) -> str:
 
 
 def _summary(entry: Entry) -> str:
+    if entry.summary:
+        return entry.summary
     if entry.kind == "methods":
         return _card(entry).summary
-    if entry.kind == "datasets" and entry.origin == BUILT_IN:
-        return entry.target
     found = _load(entry)
     text = found if isinstance(found, str) else getattr(found, "summary", None) or found.__doc__
     return (text or "").strip().split("\n")[0]
@@ -238,23 +243,74 @@ def _from_files(kind: str, plugins: Plugins) -> list[Entry]:
 
 
 def _import_file(path: Path) -> _File:
-    """Import a plugin file under a name of its own; what it registers belongs to it."""
+    """Import a plugin file under a name of its own; what is registered meanwhile belongs to it."""
     name = f"vclipbench_plugin_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         return _File({}, {}, "it is not a Python file")
+    before = set(_registered())
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # pickling and `Card.of` look it up there
+    error = None
     try:
         spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        _registered(name, forget=lambda id: True)
+    except (Exception, SystemExit) as raised:
+        error = one_line(raised)
         del sys.modules[name]
-        return _File({}, {}, one_line(error))
-    classes = _registered(name, forget=lambda id: id in methods.BUILTIN)
+    known = [*_builtin("methods"), *_installed("methods")]
+    owned = {(e.id, e.target.partition(":")[0]) for e in known}
+    new = {id: cls for id, cls in _registered().items() if id not in before}
+    new = {id: cls for id, cls in new.items() if (id, cls.__module__) not in owned}
+    for id in new:
+        if error or id in {e.id for e in known}:
+            del _registered()[id]  # or its rightful owner could not be imported any more
+    if error:
+        return _File({}, {}, error)
+    targets = {id: f"{cls.__module__}:{cls.__qualname__}" for id, cls in new.items()}
+    return _File(targets, _protocols_in(module))
+
+
+def _registered() -> dict[str, type[Method]]:
+    """The methods registered so far; empty while nobody has imported torch."""
+    base = sys.modules.get(f"{methods.__name__}.base")
+    return base.METHODS.module_dict if base else {}
+
+
+def _protocols_in(module: ModuleType) -> dict[str, str]:
+    """Id -> target of the protocols at the top of a module, but for imported built-in ones."""
     from ..protocols.base import Protocol
 
-    found = {k: v for k, v in vars(module).items() if isinstance(v, Protocol)}
-    ours = [getattr(sys.modules.get(t.split(":")[0]), t.split(":")[1], None) for t in protocols.BUILTIN.values()]
-    brought = {v.id: f"{name}:{k}" for k, v in found.items() if not any(v is o for o in ours)}
-    return _File({id: f"{name}:{c.__qualname__}" for id, c in classes.items()}, brought)
+    builtin = {e.id: e for e in _builtin("protocols")}
+    return {
+        value.id: f"{module.__name__}:{name}"
+        for name, value in vars(module).items()
+        if isinstance(value, Protocol)
+        and not (value.id in builtin and value is _load(builtin[value.id]))
+    }
+
+
+def _with_imports(files: list[Path]) -> list[Path]:
+    """The files and, transitively, those of `methods` or beside them that they import."""
+    found: set[Path] = set()
+    todo = list(files)
+    while todo:
+        file = todo.pop()
+        if file not in found and file.is_file():
+            found.add(file)
+            nodes = ast.walk(ast.parse(file.read_text("utf-8")))
+            for node in (n for n in nodes if isinstance(n, ast.ImportFrom)):
+                todo += _imported(node, file)
+    return sorted(found)
+
+
+def _imported(node: ast.ImportFrom, file: Path) -> list[Path]:
+    """Files that an import may mean; some may not exist."""
+    name = node.module or ""
+    if node.level == 1:
+        folder = file.parent
+    elif node.level == 0 and f"{name}.".startswith(f"{methods.__name__}."):
+        folder, name = _METHODS_FOLDER, name[len(methods.__name__) + 1 :]
+    else:
+        return []
+    names = [name.replace(".", "/")] if name else [alias.name for alias in node.names]
+    return [folder / f"{part}.py" for part in names]

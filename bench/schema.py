@@ -64,7 +64,9 @@ Precision = Literal["fp32", "amp"]
 class Section(BaseModel):
     """A group of keys: immutable, no unknown keys, no NaN or infinity."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, validate_default=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, validate_default=True
+    )
 
 
 class Backbone(Section):
@@ -89,7 +91,8 @@ class DataSource(Section):
         2, description="processes that decode; 0: the main one (never changes results)"
     )
     limit: Positive | None = Field(
-        None, description="at most so many videos per split, for debugging; such runs enter no table"
+        None,
+        description="at most so many videos per split, for debugging; such runs enter no table",
     )
 
 
@@ -283,4 +286,6 @@ def _words(kind: Any, metadata: list[Any]) -> str:
         for m in metadata
         if getattr(m, name, None) is not None
     ]
-    return " ".join([_KINDS.get(kind, "a list" if kind is list else "a value"), " and ".join(bounds)]).strip()
+    return " ".join(
+        [_KINDS.get(kind, "a list" if kind is list else "a value"), " and ".join(bounds)]
+    ).strip()

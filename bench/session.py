@@ -9,8 +9,8 @@ from typing import Any
 from ..leaderboard.store import RunStore
 from .config import Resolved
 from .errors import RunFailed, UserError
+from .registry import card, resolve
 from .registry import protocol as find_protocol
-from .registry import resolve
 
 
 class Session:
@@ -82,13 +82,12 @@ class Session:
         from .trainings import load_checkpoint
 
         config = self.resolved.config
-        resolve("methods", config.method, self.plugins)  # imports a plugin file
+        needs = card(config.method, self.plugins).backbone
         torch.manual_seed(seed)
-        needs = self.resolved.card.backbone
         method = build_method(
             config.method,
             config.backbone.name if needs else None,
-            config.backbone.pretrained if needs else None,
+            (config.backbone.pretrained or "none") if needs else None,
             **config.options,
         )
         return method, load_checkpoint(method, config.checkpoint) if config.checkpoint else (None, None)

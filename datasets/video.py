@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .video_child import ChildError, ReaderMissing, own_child
-from .video_error import VideoError
-from .video_pyav import Source, open_video, time_is_up
+from .video_error import VideoError, out_of_time
+from .video_pyav import Source, open_video
 
 __all__ = ["READERS", "Clip", "VideoError", "count_frames", "read_clip", "reader_version"]
 
@@ -83,24 +83,11 @@ def read_clip(
     _known("on_bad", on_bad, ON_BAD)
     if not timeout > 0:
         raise ValueError(f"timeout must be more than 0 seconds, not {timeout!r}")
-    if reader != "pyav":
-        if on_bad == "salvage":
-            raise ValueError(f'on_bad="salvage" needs reader="pyav", not {reader!r}')
-        return _read_by_child(path, sample, reader, timeout)
-    with open_video(path, timeout) as source:
-        if on_bad == "salvage":
-            count = source.salvageable()
-            if not count:
-                raise VideoError(source.path, "not one of its frames can be decoded; leave it out")
-            read = source.salvage
-        else:
-            source.require_whole()
-            count, read = source.count, source.frames
-        indices = _indices(sample, count)
-        wanted, inverse = np.unique(indices, return_inverse=True)
-        found = read(wanted.tolist())
-        frames = _stack(source, [found[i] for i in wanted.tolist()])[inverse]
-        return Clip(frames, indices, count, source.stream.index, source.damaged)
+    if reader == "pyav":
+        return _read_here(path, sample, on_bad, timeout)
+    if on_bad == "salvage":
+        raise ValueError(f'on_bad="salvage" needs reader="pyav", not {reader!r}')
+    return _read_by_child(path, sample, reader, timeout)
 
 
 def count_frames(path: str | os.PathLike[str], reader: str = "pyav") -> int:
@@ -129,6 +116,23 @@ def reader_version(reader: str) -> str:
     _known("reader", reader, READERS)
     _installed(reader)
     return f"{reader} {importlib.metadata.version('av' if reader == 'pyav' else reader)}"
+
+
+def _read_here(path: str | os.PathLike[str], sample: Sample, on_bad: str, timeout: float) -> Clip:
+    """As `read_clip`, by PyAV in this process."""
+    with open_video(path, timeout) as source:
+        if on_bad == "salvage":
+            count, read = source.salvageable(), source.salvage
+            if not count:
+                raise VideoError(source.path, "not one of its frames can be decoded; leave it out")
+        else:
+            source.require_whole()
+            count, read = source.count, source.frames
+        indices = _indices(sample, count)
+        wanted, inverse = np.unique(indices, return_inverse=True)
+        found = read(wanted.tolist())
+        frames = _stack(source, [found[i] for i in wanted.tolist()])[inverse]
+        return Clip(frames, indices, count, source.stream.index, source.damaged)
 
 
 def _read_by_child(
@@ -160,7 +164,7 @@ def _read_by_child(
     try:
         frames = own_child().read(request)
     except TimeoutError:
-        raise VideoError(path, time_is_up(timeout)) from None
+        raise out_of_time(path, timeout) from None
     except ChildError as error:
         raise VideoError(path, str(error)) from None
     if sorted(frames.shape[1:3]) != sides:

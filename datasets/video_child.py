@@ -14,8 +14,10 @@ whatever code is running, and which also works if the parent is gone by then.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -36,10 +38,6 @@ class ChildError(Exception):
 
 class ReaderMissing(ImportError):
     """The reader, or a library that it needs, is not installed; the message says what to do."""
-
-
-class _TimeUp(ChildError):
-    """The child was killed by its alarm."""
 
 
 class Child:
@@ -104,10 +102,8 @@ class Child:
             return
         assert process.stdin is not None
         assert process.stdout is not None
-        try:
+        with contextlib.suppress(OSError):
             process.stdin.close()  # the end of its input: it leaves, unless it is busy
-        except OSError:
-            pass
         try:
             process.wait(0.2)
         except subprocess.TimeoutExpired:
@@ -139,7 +135,7 @@ def _talk(process: subprocess.Popen[bytes], request: dict[str, Any]) -> tuple[di
     answer: dict[str, Any] = json.loads(line)
     frames = np.empty(answer.get("shape", (0,)), np.uint8)
     into = process.stdout.readinto  # type: ignore[attr-defined]  # typeshed: IO has no readinto
-    if frames.size and into(memoryview(frames).cast("B")) != frames.nbytes:
+    if frames.size and into(frames.data.cast("B")) != frames.nbytes:
         raise EOFError
     return answer, frames
 
@@ -213,14 +209,15 @@ def _answer(request: dict[str, Any]) -> tuple[dict[str, Any], Frames | None]:
     except ChildError as error:
         return {"error": str(error)}, None
     except Exception as error:
-        text = " ".join(str(error).split())
+        # decord puts the time and the place in its source before each part of its message
+        text = re.sub(r"\[[\d:]+\] \S+ ", "", " ".join(str(error).split()))[:200]
         if isinstance(error, ImportError) or "libtorchcodec" in text:
-            hint = " and the FFmpeg libraries, version 4 to 8" if reader == "torchcodec" else ""
+            extra = ", and FFmpeg libraries on the system" if reader == "torchcodec" else ""
             return {
-                "missing": f"{reader} does not load: pip install {reader}{hint} ({text:.200})"
+                "missing": f"{reader} does not load ({text}): pip install {reader}{extra}"
             }, None
-        hint = "read it with --reader pyav to see what is wrong, or leave it out"
-        return {"error": f"{reader} fails on it ({text:.200}); {hint}"}, None
+        hint = "read it with --reader pyav, which tells what is wrong, or leave it out"
+        return {"error": f"{reader} fails on it ({text}); {hint}"}, None
     finally:
         _set_alarm(0)
 
@@ -239,7 +236,7 @@ def _serve(requests: IO[bytes], answers: IO[bytes]) -> None:
         answer["cpu"] = time.process_time() - before
         answers.write(json.dumps(answer).encode("ascii") + b"\n")
         if frames is not None:
-            answers.write(memoryview(frames).cast("B"))
+            answers.write(frames.data.cast("B"))
         answers.flush()
 
 

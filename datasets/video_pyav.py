@@ -10,12 +10,12 @@ compressed size of the stream. Measurements behind the rules: docs of the test c
 from __future__ import annotations
 
 import os
-import time
 from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain
+from typing import Any
 
 import av
 import numpy as np
@@ -23,18 +23,19 @@ from av.stream import Disposition
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
-from .video_error import VideoError
+from .video_error import Deadline, VideoError
 
 LINEAR_SECONDS = 20.0
 """Shorter videos are decoded in order; jumping to key frames pays only above."""
 
 _MAJOR = int(av.__version__.split(".")[0])
 # PyAV 17 brought threaded colour conversion, on by default; before, there was one thread.
-_ONE_THREAD = {"threads": 1} if _MAJOR >= 17 else {}
+_ONE_THREAD: dict[str, Any] = {"threads": 1} if _MAJOR >= 17 else {}
 # Titles in other encodings than UTF-8 must not make a video unreadable; from 19 on they do not.
-_METADATA = {"metadata_errors": "replace"} if _MAJOR < 19 else {}
+_METADATA: dict[str, Any] = {"metadata_errors": "replace"} if _MAJOR < 19 else {}
 _AV_ERRORS = (av.FFmpegError, OSError)
 _COPY_AGAIN = "copy or download it again"
+_OR_SALVAGE = f'{_COPY_AGAIN}, or salvage what decodes (reader="pyav", on_bad="salvage")'
 
 
 class _Damage(Exception):
@@ -61,8 +62,7 @@ class Source:
     count: int
     container: str
     truncation: str | None
-    deadline: float
-    timeout: float
+    deadline: Deadline
     damaged: bool = False
     _reformatter: VideoReformatter = field(default_factory=VideoReformatter)
 
@@ -80,9 +80,7 @@ class Source:
     def require_whole(self) -> None:
         """Raise VideoError if the scan found the file cut off or a packet broken."""
         if self.truncation:
-            raise VideoError(
-                self.path, f'{self.truncation}; {_COPY_AGAIN}, or read it with on_bad="salvage"'
-            )
+            raise VideoError(self.path, f"{self.truncation}; {_OR_SALVAGE}")
 
     def frames(self, wanted: list[int]) -> dict[int, NDArray[np.uint8]]:
         """Decode the frames `wanted` (sorted, no repeats) -> index: uint8 [H, W, 3].
@@ -98,9 +96,7 @@ class Source:
         try:
             return self._in_order(wanted, self._decode())
         except _Damage as error:
-            raise VideoError(
-                self.path, f'{error}; {_COPY_AGAIN}, or read it with on_bad="salvage"'
-            ) from error.__cause__
+            raise VideoError(self.path, f"{error}; {_OR_SALVAGE}") from error.__cause__
 
     def salvage(self, wanted: list[int]) -> dict[int, NDArray[np.uint8]]:
         """As `frames`, but damage is skipped; the indices count the frames that decode."""
@@ -114,8 +110,8 @@ class Source:
 
     def _times(self) -> list[int]:
         """Presentation times of the frames shown, sorted; [] if they must be read in order."""
-        times = [packet.pts for packet in self.packets if not packet.is_discard]
-        if "avi" in self.container.split(",") or None in times or len(set(times)) < len(times):
+        times = [p.pts for p in self.packets if not p.is_discard and p.pts is not None]
+        if len(set(times)) < self.count or "avi" in self.container.split(","):
             return []
         times.sort()
         seconds = (times[-1] - times[0]) * float(self.stream.time_base or 0)
@@ -146,7 +142,7 @@ class Source:
         keys = sorted(
             (rank[packet.pts], place)
             for place, packet in enumerate(self.packets)
-            if packet.is_keyframe and not packet.is_discard
+            if packet.is_keyframe and not packet.is_discard and packet.pts is not None
         )
         found: dict[int, NDArray[np.uint8]] = {}
         position, start, frames = 0, 0, self._decode()
@@ -174,7 +170,7 @@ class Source:
         context = self.stream.codec_context
         context.flush_buffers()
         for place, packet in enumerate(chain(self.packets[start:], [None]), start + 1):
-            check_time(self.path, self.deadline, self.timeout)
+            self.deadline.check()
             try:
                 frames = context.decode(packet)
                 # The decoder hides some damage behind copies of other frames, and says so here.
@@ -206,7 +202,7 @@ def open_video(path: str | os.PathLike[str], timeout: float) -> Iterator[Source]
         VideoError: if it is no video file, has no video stream, no frames, or time runs out.
     """
     path = os.fspath(path)
-    deadline = time.monotonic() + timeout
+    deadline = Deadline.after(path, timeout)
     _check_file(path)
     try:
         # An absolute path cannot be taken for a URL ("http:", "concat:").
@@ -221,7 +217,7 @@ def open_video(path: str | os.PathLike[str], timeout: float) -> Iterator[Source]
         packets = []
         try:
             for packet in container.demux(stream):
-                check_time(path, deadline, timeout)
+                deadline.check()
                 if packet.size:
                     packets.append(packet)
         except _AV_ERRORS as error:
@@ -232,18 +228,7 @@ def open_video(path: str | os.PathLike[str], timeout: float) -> Iterator[Source]
         if not count:
             raise VideoError(path, f"its video stream holds no frames; {_COPY_AGAIN}")
         format_name = container.format.name
-        yield Source(path, stream, packets, count, format_name, truncation, deadline, timeout)
-
-
-def check_time(path: str, deadline: float, timeout: float) -> None:
-    """Raise VideoError if the deadline (of `time.monotonic`) has passed."""
-    if time.monotonic() > deadline:
-        raise VideoError(path, time_is_up(timeout))
-
-
-def time_is_up(timeout: float) -> str:
-    """The reason of a VideoError for a video that takes too long."""
-    return f"reading took longer than {timeout:g} s; allow more time, or leave this video out"
+        yield Source(path, stream, packets, count, format_name, truncation, deadline)
 
 
 def _check_file(path: str) -> None:

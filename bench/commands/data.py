@@ -53,7 +53,9 @@ def make(
 @app.command()
 def check(
     dataset: _Dataset,
-    data: Annotated[Path | None, typer.Option(help="Folder (or CSV) of the folder dataset.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder (or CSV) of the folder dataset.")
+    ] = None,
     split: Annotated[list[str] | None, typer.Option(help="Only these splits (shapes).")] = None,
 ) -> None:
     """Read every video once and say what is wrong with it, and what to do."""
@@ -147,7 +149,7 @@ def show(
     total = world.size(split)
     if number > total:
         raise UserError(f"split {split} has {total} clips, not {number}")
-    # a stride that is prime to the number of classes shows as many motions as possible
-    indices = [i * (total // number) for i in range(number)]
-    contact_sheet([world.clip(split, i) for i in indices], out)
+    stride = max(1, total // number)
+    clips = [world.clip(split, (i * stride + i) % total) for i in range(number)]  # no common factor
+    contact_sheet(clips, out)
     console.print(f"{number} clips of {split} in {out}")

@@ -12,12 +12,16 @@ def predict(
     video: Annotated[Path, typer.Option(help="Video file.")],
     classes: Annotated[str, typer.Option(help='Names with commas between: "juggling,nothing".')],
     method: Annotated[str, typer.Option(help="Method id.")] = "clip",
-    backbone: Annotated[str, typer.Option(help="open_clip name or shapes-tiny.")] = "ViT-B-16-quickgelu",
+    backbone: Annotated[
+        str, typer.Option(help="open_clip name or shapes-tiny.")
+    ] = "ViT-B-16-quickgelu",
     pretrained: Annotated[
         str | None, typer.Option(help="open_clip tag, a file, or `none`.", show_default=True)
     ] = None,
     checkpoint: Annotated[Path | None, typer.Option(help="Published or own checkpoint.")] = None,
-    prompt: Annotated[str, typer.Option(help="Template with {} for the class.")] = "a photo of a {}.",
+    prompt: Annotated[
+        str, typer.Option(help="Template with {} for the class.")
+    ] = "a photo of a {}.",
     frames: Annotated[int, typer.Option(help="Frames sampled.", min=1)] = 8,
     reader: Annotated[str, typer.Option(help="pyav, decord or torchcodec.")] = "pyav",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",

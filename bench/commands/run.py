@@ -21,7 +21,9 @@ def run(
     ] = None,
     config: Annotated[Path | None, typer.Option(help="Config file (.yaml, .json, .py).")] = None,
     data: Annotated[Path | None, typer.Option(help="Folder (or CSV) of the videos.")] = None,
-    backbone: Annotated[str | None, typer.Option(help="open_clip model name or shapes-tiny.")] = None,
+    backbone: Annotated[
+        str | None, typer.Option(help="open_clip model name or shapes-tiny.")
+    ] = None,
     pretrained: Annotated[
         str | None, typer.Option(help="open_clip tag, a file, or `none` for random weights.")
     ] = None,

@@ -164,10 +164,16 @@ def few_shot(split: str, shots: int, seed: int) -> list[int]:
     """Indices of a training list with `shots` clips of each class, drawn by the training seed.
 
     Lists of one seed are nested: the 2-shot list is part of the 16-shot list.
+
+    Raises:
+        ValueError: the split has fewer clips of a class.
     """
-    number = len(triples(CLASS_SPLITS[split][0]))
+    name, available = CLASS_SPLITS[split]
+    if not 1 <= shots <= available:
+        raise ValueError(f"split {split!r} has {available} clips of a class, not {shots}")
+    number = len(triples(name))
     chosen = []
     for label in range(number):
-        order = lots(seed, f"{split}/few-shot", label).permutation(CLASS_SPLITS[split][1])
+        order = lots(seed, f"{split}/few-shot", label).permutation(available)
         chosen += [int(k) * number + label for k in order[:shots]]
     return sorted(chosen)

@@ -67,10 +67,17 @@ def cache_root() -> Path:
     return Path(chosen).expanduser() if chosen else platformdirs.user_cache_path("vclipbench")
 
 
+def video_path(
+    split: str, index: int, seed: int = 0, size: int = SIZE, root: Path | None = None
+) -> Path:
+    """Where the file of clip `index` of a split belongs under the cache folder, existing or not."""
+    world = f"shapes-v{WORLD_VERSION}-{size}px"
+    return (root or cache_root()) / world / f"seed{seed}" / split / f"{index:05d}.mp4"
+
+
 def clip_path(clip: ShapesClip, root: Path | None = None, size: int = SIZE) -> Path:
     """Where the file of a clip belongs under the cache folder `root`, existing or not."""
-    world = f"shapes-v{WORLD_VERSION}-{size}px"
-    return (root or cache_root()) / world / f"seed{clip.seed}" / f"{clip.id}.mp4"
+    return video_path(clip.split, clip.index, clip.seed, size, root)
 
 
 def ensure(

@@ -7,7 +7,6 @@ from math import floor
 
 import numpy as np
 import pytest
-
 from vclipbench.datasets.sampling import (
     sample_rng,
     segment_centres,

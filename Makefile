@@ -1,0 +1,40 @@
+# The two commands a newcomer needs: `make demo` and `make test`. Each builds .venv when it is
+# missing, or older than the files that say what belongs into it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+DEMO := runs/demo
+
+export OMP_NUM_THREADS ?= 2
+
+.PHONY: demo test lint format constraints clean
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+demo: $(STAMP)
+	$(BIN)/bench run --method clip --protocol b2n-shapes --out $(DEMO)
+	$(BIN)/bench run --method vifi --protocol b2n-shapes --out $(DEMO)
+	$(BIN)/bench leaderboard $(DEMO)
+
+test: $(STAMP)
+	$(BIN)/python -m pytest
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+constraints: $(STAMP)  ## write down what is installed now
+	$(BIN)/python scripts/write_constraints.py
+
+clean:
+	rm -rf $(VENV) runs build *.egg-info .pytest_cache .ruff_cache .mypy_cache

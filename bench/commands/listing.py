@@ -1,0 +1,62 @@
+"""`bench list`: ids with one line each and where they come from."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from ..registry import Entry
+
+Plugin = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--plugin", metavar="FILE", help="A Python file with methods or protocols; repeatable."
+    ),
+]
+
+
+def list_entries(
+    kind: Annotated[
+        str | None,
+        typer.Argument(help="methods, protocols or datasets; all three if left out."),
+    ] = None,
+    plugin: Plugin = None,
+) -> None:
+    """List methods, protocols or datasets: id, one line, origin."""
+    from ..registry import KINDS, entries
+
+    found = {name: entries(name, plugin or ()) for name in ([kind] if kind else KINDS)}
+    for name, known in found.items():
+        if sys.stdout.isatty():
+            _table(name, list(known.values()))
+        else:
+            _plain(name if len(found) > 1 else "", list(known.values()))
+
+
+def _table(title: str, entries: list[Entry]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    table.add_column("id", no_wrap=True, style="bold")
+    table.add_column("what", overflow="fold")
+    table.add_column("origin", overflow="fold")
+    for entry in entries:
+        what = Text(f"broken: {entry.error}", style="red") if entry.error else Text(entry.summary)
+        table.add_row(Text(entry.id), what, Text(entry.origin))
+    Console().print(table)
+
+
+def _plain(title: str, entries: list[Entry]) -> None:
+    """Columns of text, for pipes and files."""
+    width = max((len(entry.id) for entry in entries), default=0)
+    lines = [f"{title}:"] if title else []
+    for entry in entries:
+        what = f"broken: {entry.error}" if entry.error else entry.summary
+        lines.append(f"{entry.id:<{width}}  {what}  [{entry.origin}]")
+    typer.echo("\n".join(lines))

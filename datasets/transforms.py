@@ -1,0 +1,325 @@
+"""From frames to what a network takes: resize, crop, augment, normalise, a whole clip at a time.
+
+Frames are uint8 [T, H, W, 3] RGB as a reader gives them, results float32 [..., T, 3, R, R]. What
+is random is drawn once per clip and used for all its frames.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Frames = NDArray[np.uint8]
+
+CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
+CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class Preprocess:
+    """How frames become the input of a network.
+
+    Attributes:
+        size: R, side of the square that the network sees, in pixels.
+        resize: short side before a centre crop, in pixels; None: `size`. With three crops, which
+            cover the long side, the short side is always `size` (as in the references).
+        interpolation: "bilinear": OpenCV's, without antialiasing, as mmcv has it; "bicubic":
+            Pillow's, antialiased and bit-equal to it, as CLIP has it.
+        crops: 1: the centre; 3: the first, the last and the middle of the long side, in the
+            order of ViFi-CLIP.
+        mean: of each channel, on a scale from 0 to 1.
+        std: likewise.
+    """
+
+    size: int = 224
+    resize: int | None = 256
+    interpolation: str = "bilinear"
+    crops: int = 1
+    mean: tuple[float, float, float] = CLIP_MEAN
+    std: tuple[float, float, float] = CLIP_STD
+
+    def __post_init__(self) -> None:
+        _require(self.size >= 1, "size", self.size, "at least 1 pixel")
+        enough = self.resize is None or self.resize >= self.size
+        _require(enough, "resize", self.resize, f"None or at least size ({self.size})")
+        known = self.interpolation in ("bilinear", "bicubic")
+        _require(known, "interpolation", self.interpolation, '"bilinear" or "bicubic"')
+        _require(self.crops in (1, 3), "crops", self.crops, "1 or 3")
+        _require(len(self.mean) == 3, "mean", self.mean, "three numbers")
+        positive = len(self.std) == 3 and min(self.std) > 0
+        _require(positive, "std", self.std, "three numbers above 0")
+
+    def evaluate(self, frames: Frames) -> NDArray[np.float32]:
+        """The views of a clip, without randomness.
+
+        Args:
+            frames: uint8 [T, H, W, 3].
+
+        Returns:
+            float32 [crops, T, 3, R, R].
+
+        Raises:
+            ValueError: if frames are something else.
+        """
+        short = self.size if self.crops == 3 else self.resize or self.size
+        frames = resize_short_side(frames, short, self.interpolation)
+        size, (height, width) = self.size, frames.shape[1:3]
+        if self.crops == 1:
+            corners = [((height - size) // 2, (width - size) // 2)]
+        else:
+            step = (max(height, width) - size) // 2
+            offsets = (0, 2 * step, step)
+            corners = [(0, x) for x in offsets] if width >= height else [(y, 0) for y in offsets]
+        return np.stack([self.normalise(frames[:, y : y + size, x : x + size]) for y, x in corners])
+
+    def normalise(self, frames: Frames) -> NDArray[np.float32]:
+        """(v / 255 - mean) / std: uint8 [T, H, W, 3] -> float32 [T, 3, H, W], C-contiguous."""
+        result = np.empty((len(frames), 3, *frames.shape[1:3]), np.float32)
+        for c, table in enumerate(_normalised(self.mean, self.std)):
+            result[:, c] = table[frames[..., c]]
+        return result
+
+    def describe(self) -> dict[str, Any]:
+        """The settings as JSON-able values, the same for equal effects: part of a run's identity."""
+        short = self.size if self.crops == 3 else self.resize or self.size
+        return asdict(self) | {"resize": short, "mean": list(self.mean), "std": list(self.std)}
+
+
+@dataclass(frozen=True)
+class Augment:
+    """The random changes of training: those of ViFi-CLIP, with one exception.
+
+    The exception: the reference draws the colour jitter anew for every frame of a clip, which
+    adds a flicker that no video has. Here it is drawn once, unless `jitter_per_frame`.
+
+    Attributes:
+        multiscale: sizes of the random crop as shares of the short side, see `multiscale_crop`;
+            empty: the centre crop of evaluation.
+        flip: probability of mirroring left and right.
+        jitter: probability of changing the colours.
+        brightness: factors are drawn from 1 - this ... 1 + this (not below 0).
+        contrast: likewise.
+        saturation: likewise.
+        hue: shifts are drawn from -this ... this, in turns of the colour circle.
+        grey: probability of three equal channels.
+        jitter_per_frame: draw the colour factors for every frame, as the reference does.
+    """
+
+    multiscale: tuple[float, ...] = (1, 0.875, 0.75, 0.66)
+    flip: float = 0.5
+    jitter: float = 0.8
+    brightness: float = 0.4
+    contrast: float = 0.4
+    saturation: float = 0.2
+    hue: float = 0.1
+    grey: float = 0.2
+    jitter_per_frame: bool = False
+
+    def __post_init__(self) -> None:
+        shares = all(0 < share <= 1 for share in self.multiscale)
+        _require(shares, "multiscale", self.multiscale, "shares above 0, up to 1")
+        for name in ("flip", "jitter", "grey"):
+            value = getattr(self, name)
+            _require(0 <= value <= 1, name, value, "a probability from 0 to 1")
+        for name in ("brightness", "contrast", "saturation"):
+            value = getattr(self, name)
+            _require(value >= 0, name, value, "0 or more")
+        _require(0 <= self.hue <= 0.5, "hue", self.hue, "from 0 to 0.5 turns")
+
+    def apply(
+        self, frames: Frames, preprocess: Preprocess, rng: np.random.RandomState
+    ) -> NDArray[np.float32]:
+        """One random view of a clip.
+
+        Args:
+            frames: uint8 [T, H, W, 3].
+            preprocess: its short side, size, interpolation, mean and std are used.
+            rng: the source of every draw.
+
+        Returns:
+            float32 [T, 3, R, R].
+
+        Raises:
+            ValueError: if frames are something else.
+        """
+        size, how = preprocess.size, preprocess.interpolation
+        frames = resize_short_side(frames, preprocess.resize or size, how)
+        height, width = frames.shape[1:3]
+        x, y, w, h = (width - size) // 2, (height - size) // 2, size, size
+        if self.multiscale:
+            x, y, w, h = multiscale_crop(width, height, size, self.multiscale, rng)
+        frames = resize(frames[:, y : y + h, x : x + w], size, size, how)
+        if rng.random_sample() < self.flip:
+            frames = frames[:, :, ::-1]
+        frames = np.ascontiguousarray(frames)
+        if rng.random_sample() < self.jitter:
+            if self.jitter_per_frame:
+                frames = np.concatenate([self._jitter(frame[None], rng) for frame in frames])
+            else:
+                frames = self._jitter(frames, rng)
+        if rng.random_sample() < self.grey:
+            frames = np.repeat(_grey(frames)[..., None], 3, axis=-1)
+        return preprocess.normalise(frames)
+
+    def describe(self) -> dict[str, Any]:
+        """The settings as JSON-able values: part of a run's identity."""
+        return asdict(self) | {"multiscale": list(self.multiscale)}
+
+    def _jitter(self, frames: Frames, rng: np.random.RandomState) -> Frames:
+        """The four colour changes in random order, each with one random factor."""
+        for change in rng.permutation(4):
+            name = ("brightness", "contrast", "saturation", "hue")[change]
+            spread = getattr(self, name)
+            draw = rng.uniform(-spread, spread)
+            if spread and name == "hue":
+                frames = adjust_hue(frames, draw)
+            elif spread:
+                adjust = (adjust_brightness, adjust_contrast, adjust_saturation)[change]
+                frames = adjust(frames, max(1 + draw, 0.0))
+        return frames
+
+
+def multiscale_crop(
+    width: int, height: int, size: int, scales: tuple[float, ...], rng: np.random.RandomState
+) -> tuple[int, int, int, int]:
+    """A random crop of random shape, as ViFi-CLIP has it from mmaction2.
+
+    Sides are the shares `scales` of the short side; width and height may be neighbours in that
+    list, not further apart, and a side within 2 pixels of `size` becomes `size`. The crop lies in
+    a corner or at the centre of a grid of 4 steps.
+
+    Returns:
+        x, y, width and height of the crop, in pixels.
+    """
+    sides = [int(min(width, height) * scale) for scale in scales]
+    sides = [size if abs(side - size) <= 2 else max(side, 1) for side in sides]
+    n = len(sides)
+    pairs = [(w, h) for w in range(n) for h in range(n) if abs(w - h) <= 1]
+    pair = pairs[rng.randint(len(pairs))]
+    w, h = sides[pair[0]], sides[pair[1]]
+    across, down = ((0, 0), (4, 0), (0, 4), (4, 4), (2, 2))[rng.randint(5)]
+    return across * ((width - w) // 4), down * ((height - h) // 4), w, h
+
+
+def resize_short_side(frames: Frames, short: int, interpolation: str) -> Frames:
+    """Scale a clip so that its short side is `short`, sides int(side * scale + 0.5) as in mmcv.
+
+    Raises:
+        ValueError: if frames are not uint8 [T, H, W, 3] with something in them.
+    """
+    if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[3] != 3 or not frames.size:
+        raise ValueError(
+            f"frames must be uint8 [T, H, W, 3], not {frames.dtype} {list(frames.shape)}"
+        )
+    height, width = frames.shape[1:3]
+    scale = short / min(height, width)
+    return resize(frames, int(height * scale + 0.5), int(width * scale + 0.5), interpolation)
+
+
+def resize(frames: Frames, height: int, width: int, interpolation: str) -> Frames:
+    """Scale a clip to a size: uint8 [T, H, W, 3] -> uint8 [T, height, width, 3]."""
+    if frames.shape[1:3] == (height, width):
+        return frames
+    if interpolation == "bilinear":
+        scaled = [cv2.resize(f, (width, height), interpolation=cv2.INTER_LINEAR) for f in frames]
+        return np.stack(scaled).astype(np.uint8, copy=False)
+    return np.stack([_bicubic(_bicubic(f, width, axis=1), height, axis=0) for f in frames])
+
+
+def adjust_brightness(frames: Frames, factor: float) -> Frames:
+    """Multiply: the definition of torchvision, as are the next three."""
+    return _table(np.arange(256) * factor)[frames]
+
+
+def adjust_contrast(frames: Frames, factor: float) -> Frames:
+    """Blend with the mean grey of each frame."""
+    means = _grey(frames).mean(axis=(1, 2))
+    tables = [_table(np.arange(256) * factor + mean * (1 - factor)) for mean in means]
+    return np.stack([table[frame] for table, frame in zip(tables, frames, strict=True)])
+
+
+def adjust_saturation(frames: Frames, factor: float) -> Frames:
+    """Blend with the grey of each pixel."""
+    grey = np.repeat(_grey(frames)[..., None], 3, axis=-1)
+    blend = cv2.addWeighted(_tall(frames), factor, _tall(grey), 1 - factor, 0)
+    return blend.reshape(frames.shape).astype(np.uint8, copy=False)
+
+
+def adjust_hue(frames: Frames, shift: float) -> Frames:
+    """Turn the colour circle by `shift` turns."""
+    hsv = cv2.cvtColor(_tall(frames).astype(np.float32) / 255, cv2.COLOR_RGB2HSV)
+    hsv[..., 0] = (hsv[..., 0] + 360 * shift) % 360  # OpenCV counts degrees
+    rgb = cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)
+    return np.clip(rgb * 255 + 0.5, 0, 255).astype(np.uint8).reshape(frames.shape)
+
+
+def _grey(frames: Frames) -> Frames:
+    """Luma of a clip: uint8 [T, H, W]."""
+    grey = cv2.cvtColor(_tall(frames), cv2.COLOR_RGB2GRAY)
+    return grey.reshape(frames.shape[:3]).astype(np.uint8, copy=False)
+
+
+def _tall(frames: Frames) -> Frames:
+    """The frames of a clip as one image, below each other: [T*H, W, 3], for OpenCV."""
+    return frames.reshape(-1, *frames.shape[2:])
+
+
+def _table(values: NDArray[np.floating[Any]]) -> Frames:
+    """New values of the 256 levels as a look-up table; cut, not rounded, as torchvision does."""
+    return np.clip(values, 0, 255).astype(np.uint8)
+
+
+@lru_cache(maxsize=16)
+def _normalised(mean: tuple[float, ...], std: tuple[float, ...]) -> NDArray[np.float32]:
+    """float32 [3, 256]: what each level of each channel becomes."""
+    levels = np.arange(256, dtype=np.float64) / 255
+    return ((levels - np.array(mean)[:, None]) / np.array(std)[:, None]).astype(np.float32)
+
+
+_BITS = 22  # of the fraction of Pillow's integer weights for 8-bit images
+
+
+@lru_cache(maxsize=256)
+def _bicubic_taps(source: int, target: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Which source pixels make up each target pixel, and their integer weights: [taps, target].
+
+    Cubic convolution with a = -0.5, widened by the scale when shrinking: Pillow's definition.
+    """
+    scale = source / target
+    wide = max(scale, 1.0)
+    centre = (np.arange(target) + 0.5) * scale
+    first = np.maximum((centre - 2 * wide + 0.5).astype(np.int64), 0)
+    last = np.minimum((centre + 2 * wide + 0.5).astype(np.int64), source)
+    place = first + np.arange(int(np.ceil(2 * wide)) * 2 + 1)[:, None]
+    x = np.abs((place - centre + 0.5) / wide)
+    near = ((1.5 * x - 2.5) * x) * x + 1
+    far = ((-0.5 * x + 2.5) * x - 4) * x + 2
+    weight = np.where(x < 1, near, np.where(x < 2, far, 0.0)) * (place < last)
+    weight = weight / weight.sum(axis=0)
+    whole = np.trunc(weight * (1 << _BITS) + np.where(weight < 0, -0.5, 0.5)).astype(np.int32)
+    return np.minimum(place, source - 1), whole
+
+
+def _bicubic(image: Frames, target: int, axis: int) -> Frames:
+    """Scale one axis of an image as Pillow does, with rounding to 8 bits after it."""
+    if image.shape[axis] == target:
+        return image
+    shape = [1, 1, 1]
+    shape[axis] = target
+    total = np.int32(1 << (_BITS - 1))
+    for place, weight in zip(*_bicubic_taps(image.shape[axis], target), strict=True):
+        total = total + image.take(place, axis=axis) * weight.reshape(shape)
+    return np.clip(total >> _BITS, 0, 255).astype(np.uint8)
+
+
+def _require(right: bool, name: str, value: object, what: str) -> None:
+    """Raise ValueError naming the setting, unless it is right."""
+    if not right:
+        raise ValueError(f"{name} must be {what}, not {value!r}")

@@ -1,0 +1,75 @@
+"""Plans of the protocols: counts, disjointness, digests."""
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+from vclipbench.protocols import BUILTIN
+from vclipbench.protocols.base import Data, ProtocolError
+
+
+def load(name):
+    module, _, attribute = BUILTIN[name].partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+@pytest.mark.parametrize("name", [n for n in BUILTIN if n.endswith("shapes")])
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_shapes_plans(name, seed):
+    protocol = load(name)
+    for variant in protocol.variants:
+        plan = protocol.plan(variant, seed, Data())
+        train = {s.id for s in plan.train.samples}
+        assert len(train) == len(plan.train.samples)
+        for split in plan.evaluate:
+            assert len(split.classes) == 24
+            assert len(split.samples) == 648  # Wilson: within 4 points
+            assert not train & {s.id for s in split.samples}
+            assert {s.label for s in split.samples} == set(range(24))
+        if plan.k_shot:
+            counts = [s.label for s in plan.train.samples]
+            assert all(counts.count(k) == plan.k_shot for k in range(24))
+
+
+def test_zero_shot_classes_are_unseen_and_base_and_novel_are_disjoint():
+    zs = load("zs-shapes").plan("main", 1, Data())
+    assert all(not set(zs.train.classes) & set(s.classes) for s in zs.evaluate)
+    b2n = load("b2n-shapes").plan("main", 1, Data())
+    base, novel = b2n.evaluate
+    assert (base.name, novel.name) == ("base", "novel")
+    assert b2n.train.classes == base.classes
+    assert not set(base.classes) & set(novel.classes)
+
+
+def test_seed_changes_the_training_list_and_not_the_digest():
+    protocol = load("fs-shapes")
+    lists = [protocol.plan("k4", seed, Data()).train.digest() for seed in (1, 2, 3)]
+    assert len(set(lists)) == 3
+    assert protocol.digest(Data()) == protocol.digest(Data())
+
+
+def test_prompts_and_views_are_part_of_the_digest_and_frames_are_not():
+    protocol = load("b2n-shapes")
+    default = protocol.digest(Data())
+    assert default == protocol.digest(Data(), ["a photo of a {}."], {"clips": 1, "crops": 1, "frames": 4})
+    assert default != protocol.digest(Data(), ["{}"])
+    assert default != protocol.digest(Data(), None, {"clips": 2, "crops": 1})
+
+
+def test_folder_protocol(tmp_path):
+    protocol = load("zs-folder")
+    with pytest.raises(ProtocolError, match="needs --data"):
+        protocol.plan("main", 1, Data())
+    with pytest.raises(ProtocolError, match="nowhere"):
+        protocol.plan("main", 1, Data(Path("nowhere")))
+    for name in ("ride_bike/a.mp4", "ride_bike/b.avi", "wave/c.mkv"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    (split,) = protocol.plan("main", 1, Data(tmp_path)).evaluate
+    assert split.classes == ("ride bike", "wave")
+    assert [s.label for s in split.samples] == [0, 0, 1]
+    (tmp_path / "ride bike").mkdir()
+    (tmp_path / "ride bike" / "d.mp4").write_bytes(b"x")
+    with pytest.raises(ProtocolError, match="same name 'ride bike'"):
+        protocol.plan("main", 1, Data(tmp_path))
