@@ -91,9 +91,7 @@ def make_cell(
     steps = None
     if stages and plan.train and config.train:
         train = config.train
-        steps = Steps.of(
-            len(plan.train.samples), train.epochs, train.batch_size, train.micro_batch
-        )
+        steps = Steps.of(len(plan.train.samples), train.epochs, train.batch_size, train.micro_batch)
     protocol_digest = protocol.digest(data, config.prompts, config.views.model_dump())
     identity = _identity(
         resolved, protocol, protocol_digest, plan, seed, method, stages, preprocess, steps, init
@@ -218,7 +216,9 @@ def _train_identity(
     train = resolved.config.train
     if steps is None or train is None or plan.train is None:
         return None
-    settings = train.model_dump(mode="json", exclude={"checkpoint_every", "batch_size", "micro_batch"})
+    settings = train.model_dump(
+        mode="json", exclude={"checkpoint_every", "batch_size", "micro_batch"}
+    )
     return {
         **settings,
         "seed": seed,

@@ -87,7 +87,7 @@ def spread(words: list[str]) -> list[str]:
 
 
 def main() -> None:
-    """Run the command line; errors meant for the user are printed in one sentence, without traceback.
+    """Run the command line; errors meant for the user become one sentence, without traceback.
 
     Exit codes: 0 done, 1 the run failed, 2 bad usage, config or id, 130 stopped with Ctrl-C.
     """

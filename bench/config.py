@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import json
 import traceback
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,18 +27,6 @@ if TYPE_CHECKING:
 
 SCHEMA, METHOD, PROTOCOL = "schema default", "method default", "protocol default"
 RECIPE, COMMAND_LINE = "method recipe", "command line"
-FLAGS = {
-    "seed": "seeds",
-    "data": "data.root",
-    "reader": "data.reader",
-    "on_bad_video": "data.on_bad_video",
-    "backbone": "backbone.name",
-    "pretrained": "backbone.pretrained",
-    "checkpoint": "checkpoint",
-    "prompt": "prompts",
-    "prompts": "prompts",
-}
-"""Named flag of `bench run` -> the config key that it sets."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +56,7 @@ def resolve_config(
         method, protocol: ids; None where the file names them.
         file: .yaml, .json or .py with `_base_` inheritance, read by mmengine.
         overrides: "key=value" with dotted keys, values in YAML.
-        flags: values of the flags in `FLAGS`; None or empty: not given.
+        flags: what the named flags set, as config keys, nested or dotted.
         plugins: files of `--plugin`.
 
     Raises:
@@ -130,7 +118,7 @@ def _flatten(
         elif isinstance(value, Mapping):
             flat |= _flatten(value, layer, keys, problems, f"{key}.")
         else:
-            problems.append(f"config key {key!r} ({layer}): {_show(value)} is not a group of keys")
+            problems.append(f"config key {key!r} ({layer}): {shown(value)} is not a group of keys")
     return flat
 
 
@@ -139,14 +127,14 @@ def _hint(key: str, keys: Mapping[str, FieldInfo]) -> str:
     parent, _, name = key.rpartition(".")
     prefix = f"{parent}." if parent else ""
     level = {k.removeprefix(prefix).split(".")[0] for k in keys if k.startswith(prefix)}
+    if parent == "options" and not level:
+        return "this method has no options"
     meant = [k for k in keys if k.rpartition(".")[2] == name]
     close = nearest(name, level) if level else nearest(key, keys)
     if not meant and close:
         meant = [prefix + close if level else close]
     if meant:
         return "did you mean " + " or ".join(repr(k) for k in meant) + "?"
-    if parent == "options" and not level:
-        return "this method has no options"
     return (
         f"the keys there are {', '.join(sorted(level))}" if level else "see bench describe config"
     )
@@ -175,7 +163,7 @@ def _complaints(
         places = [".".join(map(str, item["loc"][:n])) for n in range(len(item["loc"]), 0, -1)]
         key = next(place for place in places if place in keys)
         own = item.get("ctx", {}).get("error")
-        text = str(own) if own else f"{_show(values.get(key))} is not {wanted(keys[key])}"
+        text = str(own) if own else f"{shown(values.get(key))} is not {wanted(keys[key])}"
         found.setdefault(key, text)
     return found
 
@@ -185,17 +173,25 @@ def _command_line(
 ) -> dict[str, Any]:
     """The layer of the command line: dotted key -> value."""
     told: dict[str, Any] = {}
-    pairs = [("method", method), ("protocol", protocol)]
-    pairs += [(FLAGS[name.replace("-", "_")], value) for name, value in flags.items()]
-    given = [(k, v) for k, v in pairs if v is not None and v not in ([], ())]
-    for key, value in [*given, *map(_override, overrides)]:
+    given = [(k, v) for k, v in (("method", method), ("protocol", protocol)) if v is not None]
+    given += [*flags.items(), *map(_override, overrides)]
+    for key, value in _flat(given):
         if key in told and told[key] != value:
             raise UserError(
                 f"config key {key!r} is given twice on the command line: "
-                f"{_show(told[key])} and {_show(value)}"
+                f"{shown(told[key])} and {shown(value)}"
             )
-        told[key] = str(value) if isinstance(value, Path) else value
+        told[key] = value
     return told
+
+
+def _flat(pairs: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
+    """Dotted key and value of everything inside nested mappings."""
+    for key, value in pairs:
+        if isinstance(value, Mapping) and value:
+            yield from _flat((f"{key}.{name}", inner) for name, inner in value.items())
+        else:
+            yield key, value
 
 
 def _override(text: str) -> tuple[str, Any]:
@@ -218,7 +214,7 @@ def _agreed(key: str, layers: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
         raise UserError(f"no {key}: say --{key} ID (bench list {key}s)")
     for layer, value in named:
         if not isinstance(value, str):
-            raise UserError(f"config key {key!r} ({layer}): {_show(value)} is not a text")
+            raise UserError(f"config key {key!r} ({layer}): {shown(value)} is not a text")
     if len({value for _, value in named}) > 1:
         both = " and ".join(f"{value!r} ({layer})" for layer, value in named)
         raise UserError(f"two {key}s are named: {both}; drop one of them")
@@ -306,7 +302,7 @@ def _dig(values: Mapping[str, Any], key: str) -> Any:
     return found
 
 
-def _show(value: Any) -> str:
+def shown(value: Any) -> str:
     """A value as a user writes it."""
     if value is None or isinstance(value, bool):
         return str(value).lower().replace("none", "null")

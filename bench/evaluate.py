@@ -61,7 +61,9 @@ def class_features(method: Method, classes: Sequence[str], templates: Sequence[s
             f"{len(templates)} templates; give one with --prompts"
         )
     rows = torch.nn.functional.normalize(features, dim=-1)
-    return torch.nn.functional.normalize(rows.view(len(classes), len(templates), -1).mean(1), dim=-1)
+    return torch.nn.functional.normalize(
+        rows.view(len(classes), len(templates), -1).mean(1), dim=-1
+    )
 
 
 def _autocast(config: RunConfig, device: torch.device) -> torch.autocast:
@@ -147,7 +149,7 @@ def evaluate_split(
 
 
 def _check_finite(scores: NDArray, samples: Sequence[Sample]) -> None:
-    bad = np.flatnonzero(~np.isfinite(scores).all(1)) if len(scores) else []
+    bad = np.flatnonzero(~np.isfinite(scores).all(1))
     if len(bad):
         names = ", ".join(samples[i].id for i in bad[:3])
         raise RunFailed(f"scores of {len(bad)} videos are not finite: {names}")
@@ -158,9 +160,13 @@ def flops_per_view(method: Method, frames: int, size: int) -> float | None:
     from torch.utils.flop_counter import FlopCounterMode
 
     clip = torch.zeros(1, frames, 3, size, size, device=method.device)
+    fused = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)  # the counter does not know the fused kernel
     try:
         with torch.inference_mode(), FlopCounterMode(display=False) as counter:
             method.encode_video(clip)
         return float(counter.get_total_flops())
     except Exception:  # a plugin's own kernels may be unknown to the counter
         return None
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fused)

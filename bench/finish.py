@@ -60,7 +60,8 @@ def _bootstrap(metric: Metric) -> tuple[float, float, float]:
     """
     rng = np.random.RandomState(0)
     shares = [
-        100 * rng.binomial(part.n, (part.hits or 0) / part.n, DRAWS) / part.n for part in metric.parts
+        100 * rng.binomial(part.n, (part.hits or 0) / part.n, DRAWS) / part.n
+        for part in metric.parts
     ]
     combine = harmonic_mean if metric.rule == "harmonic-mean" else lambda *x: float(np.mean(x))
     values = np.array([combine(*row) for row in zip(*shares, strict=True)])
@@ -102,9 +103,15 @@ def split_data(split: Split, scored: Scored, trained_on: Split | None) -> dict[s
 def exposure(cell: Cell) -> dict[str, Any]:
     """What the weights saw, as far as it is declared."""
     trained = cell.plan.train if cell.steps else None
-    data = {s.name: [f"{cell.protocol.dataset}:{trained.name}"] for s in cell.stages} if trained else {}
+    data = (
+        {s.name: [f"{cell.protocol.dataset}:{trained.name}"] for s in cell.stages}
+        if trained
+        else {}
+    )
     unseen = [s for s in cell.plan.evaluate if not trained or s.classes != trained.classes]
-    overlap = sorted({c for s in unseen for c in s.classes} & set(trained.classes if trained else ()))
+    overlap = sorted(
+        {c for s in unseen for c in s.classes} & set(trained.classes if trained else ())
+    )
     own = cell.identity["backbone"]["name"] in ("none", "shapes-tiny")
     known = own and cell.identity["init"] is None
     return {

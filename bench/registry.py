@@ -123,8 +123,10 @@ def card(id: str, plugins: Plugins = ()) -> Card:
 
 
 def method_source_files(id: str, plugins: Plugins = ()) -> list[Path]:
-    """The sources that decide what a method computes: its module, base, backbone and what of
-    `methods` (or beside a plugin) these import.
+    """The sources that decide what a method computes.
+
+    Its own module, the base class, the backbone, and what these import from `methods` or from
+    beside themselves.
 
     Raises:
         UserError: unknown, or of a plugin that cannot be imported.

@@ -79,7 +79,11 @@ class Run:
             raise UserError(f"run {cell.run_id} exists ({known.status}) in {self.folder}")
         if if_exists == "redo" or known.status != "done":
             return True
-        if if_exists == "missing" and known.observed and known.observed.code_digest != cell.code_digest:
+        if (
+            if_exists == "missing"
+            and known.observed
+            and known.observed.code_digest != cell.code_digest
+        ):
             say(f"[yellow]run {cell.run_id} was made by other code: doing it again[/yellow]")
             return True
         say(f"run {cell.run_id} is done: skipped (--if-exists redo does it again)")
@@ -89,7 +93,9 @@ class Run:
         before = self.store.same_cell(self.record)
         if before:
             changes = identity_changes(before[-1].identity, self.record.identity)
-            words = [f"{key} {old!r} -> {new!r}" for key, old, new in changes if "digest" not in key]
+            words = [
+                f"{key} {old!r} -> {new!r}" for key, old, new in changes if "digest" not in key
+            ]
             show.console.print(f"differs from run {before[-1].run_id}: " + "; ".join(words[:4]))
 
     def do(self, redo: bool = False) -> Record:
@@ -126,7 +132,8 @@ class Run:
             self._train(bar)
             self.phase = "evaluate"
             scored = {
-                split.name: self._evaluate(bar, number) for number, split in enumerate(cell.plan.evaluate)
+                split.name: self._evaluate(bar, number)
+                for number, split in enumerate(cell.plan.evaluate)
             }
         self.phase = "record"
         return self._finished(scored)
@@ -204,7 +211,8 @@ class Run:
                 "finished_utc": utc_now(),
                 "observed": self._observed(scored),
                 "data": {
-                    s.name: finish.split_data(s, scored[s.name], trained) for s in cell.plan.evaluate
+                    s.name: finish.split_data(s, scored[s.name], trained)
+                    for s in cell.plan.evaluate
                 },
                 "exposure": finish.exposure(cell),
                 "metrics": [finish.metric_entry(m) for m in metrics],

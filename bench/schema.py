@@ -72,26 +72,33 @@ class Section(BaseModel):
 class Backbone(Section):
     """The CLIP below the method."""
 
-    name: str = Field("ViT-B-16-quickgelu", description="open_clip model name, or shapes-tiny")
+    name: str = Field(
+        default="ViT-B-16-quickgelu", description="open_clip model name, or shapes-tiny"
+    )
     pretrained: Annotated[str | None, BeforeValidator(_none)] = Field(
-        "openai", description="open_clip tag or weights file; null or none: random weights"
+        default="openai", description="open_clip tag or weights file; null or none: random weights"
     )
 
 
 class DataSource(Section):
     """Where videos come from and how they are read."""
 
-    root: str | None = Field(None, description="folder of videos, or CSV path,label")
-    size: Positive = Field(64, description="side of the clips of the embedded world, in pixels")
-    reader: Literal["pyav", "decord", "torchcodec"] = Field("pyav", description="video decoder")
+    root: str | None = Field(default=None, description="folder of videos, or CSV path,label")
+    size: Positive = Field(
+        default=64, description="side of the clips of the embedded world, in pixels"
+    )
+    reader: Literal["pyav", "decord", "torchcodec"] = Field(
+        default="pyav", description="video decoder"
+    )
     on_bad_video: Literal["fail", "skip", "salvage"] = Field(
-        "fail", description="a video that cannot be read: stop, leave it out, or use what decodes"
+        default="fail",
+        description="a video that cannot be read: stop, leave it out, or use what decodes",
     )
     workers: Annotated[Integer, Field(ge=0)] = Field(
-        2, description="processes that decode; 0: the main one (never changes results)"
+        default=2, description="processes that decode; 0: the main one (never changes results)"
     )
     limit: Positive | None = Field(
-        None,
+        default=None,
         description="at most so many videos per split, for debugging; such runs enter no table",
     )
 
@@ -99,13 +106,14 @@ class DataSource(Section):
 class Views(Section):
     """What of a video the method sees."""
 
-    frames: Positive = Field(8, description="frames per clip")
-    clips: Positive = Field(1, description="temporal clips per video in evaluation")
+    frames: Positive = Field(default=8, description="frames per clip")
+    clips: Positive = Field(default=1, description="temporal clips per video in evaluation")
     crops: Annotated[Literal[1, 3], BeforeValidator(_choice)] = Field(
-        1, description="spatial crops per clip in evaluation"
+        default=1, description="spatial crops per clip in evaluation"
     )
     merge: Literal["scores", "features"] = Field(
-        "scores", description="views are merged as the mean of softmax scores, or of features"
+        default="scores",
+        description="views are merged as the mean of softmax scores, or of features",
     )
 
 
@@ -113,65 +121,85 @@ class Preprocessing(Section):
     """From frames to the input of the method, in evaluation."""
 
     size: Positive | None = Field(
-        None, description="side of the input, in pixels; null: the backbone's input size"
+        default=None, description="side of the input, in pixels; null: the backbone's input size"
     )
     resize: Positive | None = Field(
-        None, description="shorter side before the crop, in pixels; null: as `size`"
+        default=None, description="shorter side before the crop, in pixels; null: as `size`"
     )
-    interpolation: Literal["bilinear", "bicubic"] = Field("bicubic", description="of the resize")
-    normalise: Literal["clip", "imagenet"] = Field("clip", description="mean and deviation of")
+    interpolation: Literal["bilinear", "bicubic"] = Field(
+        default="bicubic", description="how frames are resized"
+    )
+    normalise: Literal["clip", "imagenet"] = Field(
+        default="clip", description="pixel mean and deviation: CLIP's or ImageNet's"
+    )
+
+    @field_validator("resize")
+    @classmethod
+    def _covers(cls, value: int | None, info: ValidationInfo) -> int | None:
+        size = info.data.get("size")
+        if value is not None and size is not None and value < size:
+            raise ValueError(f"{value} is smaller than preprocess.size {size}")
+        return value
 
 
 class Augment(Section):
     """Random changes of a training clip; one draw for all frames of a clip."""
 
     multiscale: list[Annotated[Real, Field(gt=0, le=1)]] = Field(
-        [1, 0.875, 0.75, 0.66],
-        description="sides of the random crop, as shares of the shorter side; []: no random crop",
+        default=[1, 0.875, 0.75, 0.66],
+        description="sides of the random crop, as shares of the shorter side; []: as in evaluation",
     )
-    flip: Share = Field(0.5, description="probability of a mirrored clip")
-    jitter: Share = Field(0.8, description="probability of colour jitter")
-    grey: Share = Field(0.2, description="probability of a clip without colour")
-    brightness: NonNegative = Field(0.4, description="jitter: largest relative change")
-    contrast: NonNegative = Field(0.4, description="jitter: largest relative change")
-    saturation: NonNegative = Field(0.2, description="jitter: largest relative change")
+    flip: Share = Field(default=0.5, description="probability of a mirrored clip")
+    jitter: Share = Field(default=0.8, description="probability of colour jitter")
+    grey: Share = Field(default=0.2, description="probability of a clip without colour")
+    brightness: NonNegative = Field(default=0.4, description="jitter: largest relative change")
+    contrast: NonNegative = Field(default=0.4, description="jitter: largest relative change")
+    saturation: NonNegative = Field(default=0.2, description="jitter: largest relative change")
     hue: Annotated[Real, Field(ge=0, le=0.5)] = Field(
-        0.1, description="jitter: largest turn of the colour circle, in turns"
+        default=0.1, description="jitter: largest turn of the colour circle, in turns"
     )
     jitter_per_frame: Flag = Field(
-        False, description="draw the jitter anew for every frame, as ViFi-CLIP's code does"
+        default=False, description="draw the jitter anew for every frame, as ViFi-CLIP's code does"
     )
 
 
 class Train(Section):
     """The training recipe; unused where method or protocol train nothing."""
 
-    epochs: Positive = Field(10, description="passes over the training list")
-    batch_size: Positive = Field(64, description="videos per optimiser step, all devices together")
+    epochs: Positive = Field(default=10, description="passes over the training list")
+    batch_size: Positive = Field(
+        default=64, description="videos per optimiser step, all devices together"
+    )
     micro_batch: Positive | None = Field(
-        None, description="videos per forward pass, divides batch_size; null: batch_size"
+        default=None, description="videos per forward pass, divides batch_size; null: batch_size"
     )
-    lr: Annotated[Real, Field(gt=0)] = Field(5e-6, description="peak learning rate of AdamW")
-    weight_decay: NonNegative = Field(0.001, description="weight decay of AdamW")
-    betas: tuple[Decay, Decay] = Field((0.9, 0.98), description="moment decay of AdamW")
-    eps: Annotated[Real, Field(gt=0)] = Field(1e-8, description="denominator term of AdamW")
-    warmup_epochs: NonNegative = Field(0, description="epochs of rising learning rate")
+    lr: Annotated[Real, Field(gt=0)] = Field(
+        default=5e-6, description="peak learning rate of AdamW"
+    )
+    weight_decay: NonNegative = Field(default=0.001, description="weight decay of AdamW")
+    betas: tuple[Decay, Decay] = Field(default=(0.9, 0.98), description="moment decay of AdamW")
+    eps: Annotated[Real, Field(gt=0)] = Field(default=1e-8, description="denominator term of AdamW")
+    warmup_epochs: NonNegative = Field(default=0, description="epochs of rising learning rate")
     schedule: Literal["cosine", "vifi", "constant"] = Field(
-        "cosine", description="learning rate after warm-up; vifi: as the authors' code counts"
+        default="cosine",
+        description="learning rate after warm-up; vifi: as the authors' code counts",
     )
-    min_lr_ratio: Share = Field(0.01, description="last learning rate, as a share of lr")
-    label_smoothing: Decay = Field(0.1, description="share of a target spread over all classes")
-    mixup: NonNegative = Field(0, description="MixUp alpha; 0: off")
-    cutmix: NonNegative = Field(0, description="CutMix alpha; 0: off")
+    min_lr_ratio: Share = Field(default=0.01, description="last learning rate, as a share of lr")
+    label_smoothing: Decay = Field(
+        default=0.1, description="share of a target spread over all classes"
+    )
+    mixup: NonNegative = Field(default=0, description="MixUp alpha; 0: off")
+    cutmix: NonNegative = Field(default=0, description="CutMix alpha; 0: off")
     grad_clip: Annotated[Real, Field(gt=0)] | None = Field(
-        None, description="largest gradient norm; null: not clipped"
+        default=None, description="largest gradient norm; null: not clipped"
     )
-    precision: Precision = Field("fp32", description="fp32, or mixed precision")
+    precision: Precision = Field(default="fp32", description="fp32, or mixed precision")
     sampling: Literal["segments"] = Field(
-        "segments", description="training frames: one at a random place of each equal segment"
+        default="segments",
+        description="training frames: one at a random place of each equal segment",
     )
     checkpoint_every: Annotated[Real, Field(gt=0)] = Field(
-        20, description="seconds between resumable checkpoints"
+        default=20, description="seconds between resumable checkpoints"
     )
     augment: Augment = Augment()
 
@@ -187,8 +215,8 @@ class Train(Section):
 class Evaluation(Section):
     """How features and scores are computed."""
 
-    batch_size: Positive = Field(32, description="views per forward pass")
-    precision: Precision = Field("fp32", description="fp32, or mixed precision")
+    batch_size: Positive = Field(default=32, description="views per forward pass")
+    precision: Precision = Field(default="fp32", description="fp32, or mixed precision")
 
 
 class RunConfig(Section):
@@ -196,20 +224,22 @@ class RunConfig(Section):
 
     method: str = Field(description="id, see `bench list methods`")
     protocol: str = Field(description="id, see `bench list protocols`")
-    options: dict[str, Any] = Field({}, description="options of the method")
+    options: dict[str, Any] = Field(default={}, description="options of the method")
     backbone: Backbone = Backbone()
     checkpoint: str | None = Field(
-        None, description="a published or own checkpoint, put over the backbone's weights"
+        default=None, description="a published or own checkpoint, put over the backbone's weights"
     )
     data: DataSource = DataSource()
     views: Views = Views()
     preprocess: Preprocessing = Preprocessing()
     prompts: list[str] = Field(
-        ["a photo of a {}."], description="templates; {} stands for the class name"
+        default=["a photo of a {}."], description="templates; {} stands for the class name"
     )
     train: Train = Train()
     eval: Evaluation = Evaluation()
-    seeds: list[Annotated[Integer, Field(ge=0)]] = Field([1], description="one run for each")
+    seeds: list[Annotated[Integer, Field(ge=0)]] = Field(
+        default=[1], description="one run for each"
+    )
 
     @field_validator("prompts")
     @classmethod
@@ -238,7 +268,7 @@ _BY_DEFAULT: dict[type, Any] = {bool: Flag, int: Integer, float: Real, str: str,
 def schema_for(options: Mapping[str, Option]) -> type[RunConfig]:
     """The schema with a method's own options, which have the types of their defaults."""
     fields: dict[str, Any] = {
-        name: (_BY_DEFAULT.get(type(o.default), Any), Field(o.default, description=o.help))
+        name: (_BY_DEFAULT.get(type(o.default), Any), Field(default=o.default, description=o.help))
         for name, o in options.items()
     }
     own = create_model("Options", __base__=Section, **fields)
@@ -270,8 +300,8 @@ _BOUNDS = {"gt": "greater than", "ge": "of at least", "lt": "less than", "le": "
 def _words(kind: Any, metadata: list[Any]) -> str:
     origin, args = get_origin(kind), get_args(kind)
     if origin is Annotated:
-        inner = [m.metadata if isinstance(m, FieldInfo) else [m] for m in args[1:]]
-        return _words(args[0], [*sum(inner, []), *metadata])
+        own = [m for a in args[1:] for m in (a.metadata if isinstance(a, FieldInfo) else [a])]
+        return _words(args[0], own + metadata)
     if origin in (Union, UnionType):
         return " or ".join("null" if a is type(None) else _words(a, metadata) for a in args)
     if origin is Literal:
@@ -286,6 +316,5 @@ def _words(kind: Any, metadata: list[Any]) -> str:
         for m in metadata
         if getattr(m, name, None) is not None
     ]
-    return " ".join(
-        [_KINDS.get(kind, "a list" if kind is list else "a value"), " and ".join(bounds)]
-    ).strip()
+    noun = _KINDS.get(kind, "a list" if kind is list else "a value")
+    return " ".join([noun, " and ".join(bounds).replace("and of", "and")]).strip()

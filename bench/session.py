@@ -47,12 +47,16 @@ class Session:
             for seed in self.resolved.config.seeds:
                 cell, report = self._cell(variant, seed)
                 if before is not None and cell.run_id == before:
-                    show.console.print(f"seed {seed} changes nothing here: nothing is trained or drawn")
+                    show.console.print(
+                        f"seed {seed} changes nothing here: nothing is trained or drawn"
+                    )
                     continue
                 before = cell.run_id
                 self._one(cell, report, device, dry)
         if not dry:
-            show.console.print(f"records in {self.store.root}; table: bench leaderboard {self.store.root}")
+            show.console.print(
+                f"records in {self.store.root}; table: bench leaderboard {self.store.root}"
+            )
 
     def _one(self, cell: Any, report: Any, device: Any, dry: bool) -> None:
         from . import show
@@ -90,7 +94,10 @@ class Session:
             (config.backbone.pretrained or "none") if needs else None,
             **config.options,
         )
-        return method, load_checkpoint(method, config.checkpoint) if config.checkpoint else (None, None)
+        return method, load_checkpoint(method, config.checkpoint) if config.checkpoint else (
+            None,
+            None,
+        )
 
     def _cell(self, variant: str, seed: int) -> tuple[Any, Any]:
         from .cell import make_cell
@@ -100,6 +107,11 @@ class Session:
         return cell, report
 
     def device(self) -> Any:
+        """The torch device that --device names.
+
+        Raises:
+            RunFailed: "cuda" was asked for and there is none.
+        """
         import torch
 
         if self.device_name == "cuda" and not torch.cuda.is_available():

@@ -111,4 +111,6 @@ def result(record: Record) -> None:
     for split, data in record.data.items():
         if data.n_scored < data.n_expected:
             lost = data.n_expected - data.n_scored
-            console.print(f"[yellow]{split}: {lost} of {data.n_expected} videos not scored[/yellow]")
+            console.print(
+                f"[yellow]{split}: {lost} of {data.n_expected} videos not scored[/yellow]"
+            )

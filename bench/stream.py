@@ -156,7 +156,9 @@ def single_thread(_: int) -> None:
     cv2.setNumThreads(1)
 
 
-def loader(dataset: Dataset, workers: int, sampler: Sampler[int] | None = None, **more: Any) -> DataLoader:
+def loader(
+    dataset: Dataset, workers: int, sampler: Sampler[int] | None = None, **more: Any
+) -> DataLoader:
     """A loader whose results do not depend on the number of workers."""
     return DataLoader(
         dataset,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 import random
@@ -31,7 +32,8 @@ from .stream import FromStep, TrainStream, loader
 
 # What mmengine puts into its checkpoints besides tensors; nothing else may be in ours.
 torch.serialization.add_safe_globals([HistoryBuffer, defaultdict, deque, np.ndarray, np.dtype])
-torch.serialization.add_safe_globals([np._core.multiarray._reconstruct, np._core.multiarray.scalar])
+_multiarray = importlib.import_module("numpy._core.multiarray")
+torch.serialization.add_safe_globals([_multiarray._reconstruct, _multiarray.scalar])
 torch.serialization.add_safe_globals([type(np.dtype(t)) for t in ("f4", "f8", "i8", "i4", "u4")])
 
 LAST = "last.pth"
@@ -121,7 +123,11 @@ class Resumable(Hook):
         numpy_state: tuple = np.random.get_state()  # type: ignore[assignment]
         checkpoint["random_states"] = {
             "python": random.getstate(),
-            "numpy": [numpy_state[0], torch.from_numpy(numpy_state[1].astype(np.int64)), *numpy_state[2:]],
+            "numpy": [
+                numpy_state[0],
+                torch.from_numpy(numpy_state[1].astype(np.int64)),
+                *numpy_state[2:],
+            ],
             "torch": torch.get_rng_state(),
             "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
         }
@@ -148,7 +154,7 @@ class Report(Hook):
     ) -> None:
         """Pass on the step and the logged scalars."""
         if (batch_idx + 1) % self.accumulate == 0:
-            values = {k: float(v) for k, v in (outputs or {}).items()}
+            values = {k: float(torch.as_tensor(v).detach()) for k, v in (outputs or {}).items()}
             self.tell((batch_idx + 1) // self.accumulate, values)
 
 

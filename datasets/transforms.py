@@ -10,11 +10,19 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Frames = NDArray[np.uint8]
+from .pixels import (
+    Frames,
+    adjust_brightness,
+    adjust_contrast,
+    adjust_hue,
+    adjust_saturation,
+    grey,
+    resize,
+    resize_short_side,
+)
 
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
@@ -46,15 +54,24 @@ class Preprocess:
     std: tuple[float, float, float] = CLIP_STD
 
     def __post_init__(self) -> None:
-        _require(self.size >= 1, "size", self.size, "at least 1 pixel")
-        enough = self.resize is None or self.resize >= self.size
-        _require(enough, "resize", self.resize, f"None or at least size ({self.size})")
+        for name in ("mean", "std"):  # a list, as JSON and YAML have it, is fine
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        whole = isinstance(self.size, int) and self.size >= 1
+        _require(whole, "size", self.size, "a whole number of pixels, at least 1")
+        enough = isinstance(self.resize, int) and self.resize >= self.size
+        need = f"None or a whole number of at least size ({self.size})"
+        _require(enough or self.resize is None, "resize", self.resize, need)
         known = self.interpolation in ("bilinear", "bicubic")
         _require(known, "interpolation", self.interpolation, '"bilinear" or "bicubic"')
         _require(self.crops in (1, 3), "crops", self.crops, "1 or 3")
         _require(len(self.mean) == 3, "mean", self.mean, "three numbers")
         positive = len(self.std) == 3 and min(self.std) > 0
         _require(positive, "std", self.std, "three numbers above 0")
+
+    @property
+    def _short(self) -> int:
+        """The short side before the crops of evaluation."""
+        return self.size if self.crops == 3 else self.resize or self.size
 
     def evaluate(self, frames: Frames) -> NDArray[np.float32]:
         """The views of a clip, without randomness.
@@ -68,8 +85,7 @@ class Preprocess:
         Raises:
             ValueError: if frames are something else.
         """
-        short = self.size if self.crops == 3 else self.resize or self.size
-        frames = resize_short_side(frames, short, self.interpolation)
+        frames = resize_short_side(frames, self._short, self.interpolation)
         size, (height, width) = self.size, frames.shape[1:3]
         if self.crops == 1:
             corners = [((height - size) // 2, (width - size) // 2)]
@@ -87,9 +103,12 @@ class Preprocess:
         return result
 
     def describe(self) -> dict[str, Any]:
-        """The settings as JSON-able values, the same for equal effects: part of a run's identity."""
-        short = self.size if self.crops == 3 else self.resize or self.size
-        return asdict(self) | {"resize": short, "mean": list(self.mean), "std": list(self.std)}
+        """The settings as JSON-able values, equal for equal effects: part of a run's identity."""
+        return asdict(self) | {
+            "resize": self._short,
+            "mean": list(self.mean),
+            "std": list(self.std),
+        }
 
 
 @dataclass(frozen=True)
@@ -123,6 +142,7 @@ class Augment:
     jitter_per_frame: bool = False
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "multiscale", tuple(self.multiscale))
         shares = all(0 < share <= 1 for share in self.multiscale)
         _require(shares, "multiscale", self.multiscale, "shares above 0, up to 1")
         for name in ("flip", "jitter", "grey"):
@@ -165,7 +185,7 @@ class Augment:
             else:
                 frames = self._jitter(frames, rng)
         if rng.random_sample() < self.grey:
-            frames = np.repeat(_grey(frames)[..., None], 3, axis=-1)
+            frames = np.repeat(grey(frames)[..., None], 3, axis=-1)
         return preprocess.normalise(frames)
 
     def describe(self) -> dict[str, Any]:
@@ -208,74 +228,6 @@ def multiscale_crop(
     return across * ((width - w) // 4), down * ((height - h) // 4), w, h
 
 
-def resize_short_side(frames: Frames, short: int, interpolation: str) -> Frames:
-    """Scale a clip so that its short side is `short`, sides int(side * scale + 0.5) as in mmcv.
-
-    Raises:
-        ValueError: if frames are not uint8 [T, H, W, 3] with something in them.
-    """
-    if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[3] != 3 or not frames.size:
-        raise ValueError(
-            f"frames must be uint8 [T, H, W, 3], not {frames.dtype} {list(frames.shape)}"
-        )
-    height, width = frames.shape[1:3]
-    scale = short / min(height, width)
-    return resize(frames, int(height * scale + 0.5), int(width * scale + 0.5), interpolation)
-
-
-def resize(frames: Frames, height: int, width: int, interpolation: str) -> Frames:
-    """Scale a clip to a size: uint8 [T, H, W, 3] -> uint8 [T, height, width, 3]."""
-    if frames.shape[1:3] == (height, width):
-        return frames
-    if interpolation == "bilinear":
-        scaled = [cv2.resize(f, (width, height), interpolation=cv2.INTER_LINEAR) for f in frames]
-        return np.stack(scaled).astype(np.uint8, copy=False)
-    return np.stack([_bicubic(_bicubic(f, width, axis=1), height, axis=0) for f in frames])
-
-
-def adjust_brightness(frames: Frames, factor: float) -> Frames:
-    """Multiply: the definition of torchvision, as are the next three."""
-    return _table(np.arange(256) * factor)[frames]
-
-
-def adjust_contrast(frames: Frames, factor: float) -> Frames:
-    """Blend with the mean grey of each frame."""
-    means = _grey(frames).mean(axis=(1, 2))
-    tables = [_table(np.arange(256) * factor + mean * (1 - factor)) for mean in means]
-    return np.stack([table[frame] for table, frame in zip(tables, frames, strict=True)])
-
-
-def adjust_saturation(frames: Frames, factor: float) -> Frames:
-    """Blend with the grey of each pixel."""
-    grey = np.repeat(_grey(frames)[..., None], 3, axis=-1)
-    blend = cv2.addWeighted(_tall(frames), factor, _tall(grey), 1 - factor, 0)
-    return blend.reshape(frames.shape).astype(np.uint8, copy=False)
-
-
-def adjust_hue(frames: Frames, shift: float) -> Frames:
-    """Turn the colour circle by `shift` turns."""
-    hsv = cv2.cvtColor(_tall(frames).astype(np.float32) / 255, cv2.COLOR_RGB2HSV)
-    hsv[..., 0] = (hsv[..., 0] + 360 * shift) % 360  # OpenCV counts degrees
-    rgb = cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)
-    return np.clip(rgb * 255 + 0.5, 0, 255).astype(np.uint8).reshape(frames.shape)
-
-
-def _grey(frames: Frames) -> Frames:
-    """Luma of a clip: uint8 [T, H, W]."""
-    grey = cv2.cvtColor(_tall(frames), cv2.COLOR_RGB2GRAY)
-    return grey.reshape(frames.shape[:3]).astype(np.uint8, copy=False)
-
-
-def _tall(frames: Frames) -> Frames:
-    """The frames of a clip as one image, below each other: [T*H, W, 3], for OpenCV."""
-    return frames.reshape(-1, *frames.shape[2:])
-
-
-def _table(values: NDArray[np.floating[Any]]) -> Frames:
-    """New values of the 256 levels as a look-up table; cut, not rounded, as torchvision does."""
-    return np.clip(values, 0, 255).astype(np.uint8)
-
-
 @lru_cache(maxsize=16)
 def _normalised(mean: tuple[float, ...], std: tuple[float, ...]) -> NDArray[np.float32]:
     """float32 [3, 256]: what each level of each channel becomes."""
@@ -283,43 +235,7 @@ def _normalised(mean: tuple[float, ...], std: tuple[float, ...]) -> NDArray[np.f
     return ((levels - np.array(mean)[:, None]) / np.array(std)[:, None]).astype(np.float32)
 
 
-_BITS = 22  # of the fraction of Pillow's integer weights for 8-bit images
-
-
-@lru_cache(maxsize=256)
-def _bicubic_taps(source: int, target: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """Which source pixels make up each target pixel, and their integer weights: [taps, target].
-
-    Cubic convolution with a = -0.5, widened by the scale when shrinking: Pillow's definition.
-    """
-    scale = source / target
-    wide = max(scale, 1.0)
-    centre = (np.arange(target) + 0.5) * scale
-    first = np.maximum((centre - 2 * wide + 0.5).astype(np.int64), 0)
-    last = np.minimum((centre + 2 * wide + 0.5).astype(np.int64), source)
-    place = first + np.arange(int(np.ceil(2 * wide)) * 2 + 1)[:, None]
-    x = np.abs((place - centre + 0.5) / wide)
-    near = ((1.5 * x - 2.5) * x) * x + 1
-    far = ((-0.5 * x + 2.5) * x - 4) * x + 2
-    weight = np.where(x < 1, near, np.where(x < 2, far, 0.0)) * (place < last)
-    weight = weight / weight.sum(axis=0)
-    whole = np.trunc(weight * (1 << _BITS) + np.where(weight < 0, -0.5, 0.5)).astype(np.int32)
-    return np.minimum(place, source - 1), whole
-
-
-def _bicubic(image: Frames, target: int, axis: int) -> Frames:
-    """Scale one axis of an image as Pillow does, with rounding to 8 bits after it."""
-    if image.shape[axis] == target:
-        return image
-    shape = [1, 1, 1]
-    shape[axis] = target
-    total = np.int32(1 << (_BITS - 1))
-    for place, weight in zip(*_bicubic_taps(image.shape[axis], target), strict=True):
-        total = total + image.take(place, axis=axis) * weight.reshape(shape)
-    return np.clip(total >> _BITS, 0, 255).astype(np.uint8)
-
-
-def _require(right: bool, name: str, value: object, what: str) -> None:
+def _require(right: object, name: str, value: object, what: str) -> None:
     """Raise ValueError naming the setting, unless it is right."""
     if not right:
         raise ValueError(f"{name} must be {what}, not {value!r}")

@@ -93,14 +93,11 @@ class Source:
             found = self._by_key_frames(wanted, times)
             if found is not None:
                 return found
-        try:
-            return self._in_order(wanted, self._decode())
-        except _Damage as error:
-            raise VideoError(self.path, f"{error}; {_OR_SALVAGE}") from error.__cause__
+        return self._in_order(wanted)
 
     def salvage(self, wanted: list[int]) -> dict[int, NDArray[np.uint8]]:
         """As `frames`, but damage is skipped; the indices count the frames that decode."""
-        return self._in_order(wanted, self._decode(salvage=True))
+        return self._in_order(wanted, salvage=True)
 
     def salvageable(self) -> int:
         """Decode everything and count the frames that come out, whatever is damaged."""
@@ -117,18 +114,19 @@ class Source:
         seconds = (times[-1] - times[0]) * float(self.stream.time_base or 0)
         return times if seconds >= LINEAR_SECONDS else []
 
-    def _in_order(
-        self, wanted: list[int], frames: Iterator[av.VideoFrame]
-    ) -> dict[int, NDArray[np.uint8]]:
+    def _in_order(self, wanted: list[int], salvage: bool = False) -> dict[int, NDArray[np.uint8]]:
         """Frame i is the i-th that comes out of the decoder."""
         found: dict[int, NDArray[np.uint8]] = {}
         todo, number = set(wanted), -1
-        for number, frame in enumerate(frames):
-            if number in todo:
-                found[number] = self._rgb(frame)
-                if len(found) == len(todo):
-                    return found
-        raise _Damage(f"only {number + 1} of its {self.count} frames can be decoded")
+        try:
+            for number, frame in enumerate(self._decode(salvage=salvage)):
+                if number in todo:
+                    found[number] = self._rgb(frame)
+                    if len(found) == len(todo):
+                        return found
+            raise _Damage(f"only {number + 1} of its {self.count} frames can be decoded")
+        except _Damage as error:
+            raise VideoError(self.path, f"{error}; {_OR_SALVAGE}") from error.__cause__
 
     def _by_key_frames(
         self, wanted: list[int], times: list[int]
@@ -145,16 +143,14 @@ class Source:
             if packet.is_keyframe and not packet.is_discard and packet.pts is not None
         )
         found: dict[int, NDArray[np.uint8]] = {}
-        position, start, frames = 0, 0, self._decode()
+        position, frames = 0, self._decode()
         try:
             for target in wanted:
                 nearest = bisect_right(keys, (target, len(self.packets))) - 1
                 if nearest >= 0 and keys[nearest][0] > position:
-                    position = start = keys[nearest][0]
+                    position = keys[nearest][0]
                     frames = self._decode(keys[nearest][1])
                 for frame in frames:
-                    if position == start and frame.pts is not None and frame.pts < times[start]:
-                        continue  # open GOP: stored behind the key frame, shown before it
                     if frame.pts != times[position]:
                         return None
                     position += 1
@@ -179,7 +175,8 @@ class Source:
             except _AV_ERRORS as error:
                 frames, hidden, cause = [], True, error
             if hidden and not salvage:
-                raise _Damage(f"packet {place} of {len(self.packets)} is damaged") from cause
+                last = len(self.packets)  # frames may come out behind it
+                raise _Damage(f"packet {min(place, last)} of {last} is damaged") from cause
             self.damaged = self.damaged or hidden
             yield from frames
 

@@ -88,7 +88,9 @@ class Method(nn.Module):
     def scores(self, video: Features, text: Features) -> Tensor:
         """Scores of B videos for N texts: logit scale times cosine, [B, N]."""
         if not isinstance(video, Tensor) or not isinstance(text, Tensor):
-            raise TypeError(f"{type(self).__name__} gives dicts of features and must define scores()")
+            raise TypeError(
+                f"{type(self).__name__} gives dicts of features and must define scores()"
+            )
         return self.clip.logit_scale.exp() * video @ text.T
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:

@@ -30,7 +30,9 @@ def method_class(name: str) -> type[Method]:
                 entry.load()
     if name not in known:
         close = difflib.get_close_matches(name, [*BUILTIN, *known], 1, 0.4)
-        raise KeyError(f"unknown method {name!r}" + (f"; did you mean {close[0]!r}?" if close else ""))
+        raise KeyError(
+            f"unknown method {name!r}" + (f"; did you mean {close[0]!r}?" if close else "")
+        )
     return known[name]
 
 
@@ -55,7 +57,9 @@ def build_method(
     for key in options:
         if key not in known:
             close = difflib.get_close_matches(key, known, 1, 0.4)
-            hint = f"; did you mean {close[0]!r}?" if close else f"; it has {sorted(known) or 'none'}"
+            hint = (
+                f"; did you mean {close[0]!r}?" if close else f"; it has {sorted(known) or 'none'}"
+            )
             raise TypeError(f"method {name!r} has no option {key!r}{hint}")
     built = None if backbone is None else build_backbone(backbone, pretrained)
     values = {key: option.default for key, option in known.items()} | options

@@ -62,7 +62,9 @@ def _read_torch(path: Path) -> dict[str, Any]:
             raise
         content = dict(torch.jit.load(path, map_location="cpu").state_dict())  # OpenAI's archives
     if not isinstance(content, dict):
-        raise WeightsError(f"weights file {path} holds a {type(content).__name__}, not a state dict")
+        raise WeightsError(
+            f"weights file {path} holds a {type(content).__name__}, not a state dict"
+        )
     return content
 
 

@@ -39,7 +39,9 @@ def state_dict() -> dict[str, torch.Tensor]:
     """The shipped weights as a full open_clip state dict in float32."""
     from safetensors.torch import load_file
 
-    with resources.as_file(resources.files(__package__) / "weights" / f"{NAME}.safetensors") as path:
+    with resources.as_file(
+        resources.files(__package__) / "weights" / f"{NAME}.safetensors"
+    ) as path:
         state = load_file(path)
     table = initial_token_embedding()
     ids = state.pop("token_embedding.ids").long()

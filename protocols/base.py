@@ -116,7 +116,9 @@ class Protocol(ABC):
             ProtocolError: the data are missing or not as the protocol wants them.
         """
 
-    def prepare(self, splits: Sequence[Split], data: Data, progress: Progress | None = None) -> None:
+    def prepare(  # noqa: B027 - most protocols have nothing to prepare
+        self, splits: Sequence[Split], data: Data, progress: Progress | None = None
+    ) -> None:
         """Make sure that the videos are there (the embedded world writes them)."""
 
     @abstractmethod

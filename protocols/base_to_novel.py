@@ -25,10 +25,15 @@ class BaseToNovelShapes(Protocol):
 
         train = shapes.split("base-train", data, few_shot("base-train", self.shots, seed))
         base, novel = shapes.split("base-val", data), shapes.split("novel-val", data)
-        tests = (Split("base", base.classes, base.samples), Split("novel", novel.classes, novel.samples))
+        tests = (
+            Split("base", base.classes, base.samples),
+            Split("novel", novel.classes, novel.samples),
+        )
         return Plan(variant, evaluate=tests, train=train, k_shot=self.shots)
 
-    def prepare(self, splits: Sequence[Split], data: Data, progress: Progress | None = None) -> None:
+    def prepare(
+        self, splits: Sequence[Split], data: Data, progress: Progress | None = None
+    ) -> None:
         """Write the clips that are not there yet."""
         shapes.prepare(splits, data, progress)
 

@@ -29,7 +29,9 @@ class FewShotShapes(Protocol):
         test = shapes.split("few-val", data)
         return Plan(variant, (Split("test", test.classes, test.samples),), train, k)
 
-    def prepare(self, splits: Sequence[Split], data: Data, progress: Progress | None = None) -> None:
+    def prepare(
+        self, splits: Sequence[Split], data: Data, progress: Progress | None = None
+    ) -> None:
         """Write the clips that are not there yet."""
         shapes.prepare(splits, data, progress)
 

@@ -38,7 +38,9 @@ def accuracy(scores: NDArray, target: NDArray, split: str) -> list[Metric]:
     return found
 
 
-def per_class_accuracy(scores: NDArray, target: NDArray, classes: Sequence[str]) -> dict[str, float]:
+def per_class_accuracy(
+    scores: NDArray, target: NDArray, classes: Sequence[str]
+) -> dict[str, float]:
     """Top-1 in % of every class that has videos."""
     hit = ranks(scores, target) == 0
     return {

@@ -19,7 +19,9 @@ class ZeroShotShapes(Protocol):
         tests = tuple(shapes.split(f"zs{k}-val", data) for k in (1, 2, 3))
         return Plan(variant, evaluate=tests, train=shapes.split("source", data))
 
-    def prepare(self, splits: Sequence[Split], data: Data, progress: Progress | None = None) -> None:
+    def prepare(
+        self, splits: Sequence[Split], data: Data, progress: Progress | None = None
+    ) -> None:
         """Write the clips that are not there yet."""
         shapes.prepare(splits, data, progress)
 

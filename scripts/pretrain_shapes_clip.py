@@ -23,7 +23,6 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch.nn.attention import SDPBackend, sdpa_kernel
-
 from vclipbench.datasets.shapes.render import pose, render
 from vclipbench.datasets.shapes.text import still_caption, vocabulary
 from vclipbench.datasets.shapes.world import COLOURS, MOTIONS, SHAPES, can, draw_scene, lots
@@ -35,6 +34,7 @@ STD = torch.tensor(open_clip.OPENAI_DATASET_STD).view(3, 1, 1)
 
 
 def random_triple(rng: np.random.RandomState) -> tuple[str, str, str]:
+    """A colour, a shape and a motion that can be seen."""
     while True:
         triple = (
             list(COLOURS)[rng.randint(8)],
@@ -73,6 +73,7 @@ def used_token_ids(tokenizer) -> list[int]:
 
 
 def normalise(image: torch.Tensor) -> torch.Tensor:
+    """uint8 [..., 3, H, W] -> float, CLIP's mean and deviation."""
     return (image.float() / 255 - MEAN) / STD
 
 
@@ -88,6 +89,7 @@ def encode_texts(model, tokenizer, texts: list[str]) -> torch.Tensor:
 
 
 def losses(model, tokenizer, images, captions, nouns) -> tuple[torch.Tensor, torch.Tensor]:
+    """Contrastive loss over the batch, and the contrast against all 64 nouns."""
     unique = sorted(set(captions))
     place = {text: k for k, text in enumerate(unique)}
     nouns_text = [f"a photo of a {noun}." for noun in NOUNS]
@@ -152,6 +154,7 @@ def save(model, tokenizer, out: Path, facts: dict) -> None:
 
 
 def main() -> None:
+    """Train, log, evaluate now and then, and ship."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--steps", type=int, default=6000)
     parser.add_argument("--batch", type=int, default=256)
@@ -177,7 +180,11 @@ def main() -> None:
         args.batch,
         num_workers=1,
         prefetch_factor=4,
-        collate_fn=lambda b: (torch.stack([x[0] for x in b]), [x[1] for x in b], torch.tensor([x[2] for x in b])),
+        collate_fn=lambda b: (
+            torch.stack([x[0] for x in b]),
+            [x[1] for x in b],
+            torch.tensor([x[2] for x in b]),
+        ),
     )
     args.out.mkdir(parents=True, exist_ok=True)
     log = csv.writer((args.out / "shapes-tiny.csv").open("w"), lineterminator="\n")
@@ -202,7 +209,12 @@ def main() -> None:
             log.writerow(row)
             print(*row, f"{time.time() - start:.0f}s", flush=True)
         if (step + 1) % 500 == 0 or step + 1 == args.steps:
-            facts = {"steps": step + 1, "batch": args.batch, "lr": args.lr, **evaluate(model, tokenizer)}
+            facts = {
+                "steps": step + 1,
+                "batch": args.batch,
+                "lr": args.lr,
+                **evaluate(model, tokenizer),
+            }
             print(facts, flush=True)
             save(model, tokenizer, args.out, facts)
 

@@ -33,7 +33,7 @@ def describe(
     ] = None,
     plugin: Plugin = None,
 ) -> None:
-    """Say what a method, a protocol or a dataset is, or what can be configured."""
+    """Explain a method, protocol or dataset, or the config keys."""
     from .. import registry
 
     plugins = plugin or []
@@ -67,6 +67,8 @@ def _find(id: str, kind: str | None, plugins: list[Path]) -> Entry:
 
 
 def _method_lines(entry: Entry, card: Card) -> list[str]:
+    from ..config import shown
+
     lines = _rows(
         [
             ("method", entry.id),
@@ -78,7 +80,7 @@ def _method_lines(entry: Entry, card: Card) -> list[str]:
             ("origin", entry.origin),
         ]
     )
-    options = [(f"{k} = {o.default}", o.help) for k, o in card.options.items()]
+    options = [(f"{k} = {shown(o.default)}", o.help) for k, o in card.options.items()]
     lines += ["", "options (--set options.NAME=VALUE)", *_rows(options or [("none", "")], "  ")]
     lines += ["", "recipes (the first that fits is used)"]
     for recipe in card.recipes:
@@ -132,12 +134,15 @@ def _size(split: Split, chance: bool = False) -> str:
 
 def _settings(values: Mapping[str, Any]) -> list[str]:
     """Config values as dotted keys with what they mean."""
+    from ..config import shown
     from ..schema import leaves
 
     fields = leaves()
-    flat = _flat(values)
-    meaning = {k: (fields[k].description or "") if k in fields else "" for k in flat}
-    return _rows([(f"{k} = {v}", meaning[k]) for k, v in flat.items()] or [("none", "")], "    ")
+    rows = []
+    for key, value in _flat(values).items():
+        meaning = fields[key].description if key in fields else None
+        rows.append((f"{key} = {shown(value)}", meaning or ""))
+    return _rows(rows or [("none", "")], "    ")
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -149,11 +154,12 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _config_lines() -> list[str]:
+    from ..config import shown
     from ..schema import leaves, wanted
 
     rows = []
     for key, field in leaves().items():
-        default = "" if field.is_required() else f" = {field.get_default()}"
+        default = "" if field.is_required() else f" = {shown(field.get_default())}"
         note = "see bench describe METHOD" if key == "options" else wanted(field)
         rows.append((f"{key}{default}", f"{field.description} ({note})"))
     return ["keys of a run, with defaults (--set KEY=VALUE, or --config FILE)", *_rows(rows, "  ")]
@@ -161,12 +167,16 @@ def _config_lines() -> list[str]:
 
 def _rows(rows: Rows, indent: str = "") -> list[str]:
     """Two columns; long texts go on below themselves."""
-    width = min(44, max((len(name) for name, _ in rows), default=0))
+    width = min(38, max((len(name) for name, _ in rows), default=0))
+    below = " " * (len(indent) + width + 2)
     lines = []
     for name, text in rows:
         start = f"{indent}{name:<{width}}  "
-        below = " " * (len(indent) + width + 2)
-        lines += textwrap.wrap(
+        if len(name) > width:
+            lines.append(start.rstrip())
+            start = below
+        wrapped = textwrap.wrap(
             text, 100, initial_indent=start, subsequent_indent=below, break_long_words=False
-        ) or [start.rstrip()]
+        )
+        lines += wrapped or [start.rstrip()]
     return lines

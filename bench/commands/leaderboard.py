@@ -30,7 +30,7 @@ def leaderboard(
         bool, typer.Option("--strict", help="Fail if a file is no valid record.")
     ] = False,
 ) -> None:
-    """Turn a folder of records into a table; the same records give the same bytes."""
+    """Turn a folder of records into a table."""
     from ...leaderboard import load_records
 
     problems: list[str] = []

@@ -43,7 +43,8 @@ def _table(title: str, entries: list[Entry]) -> None:
     from rich.text import Text
 
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    table.add_column("id", no_wrap=True, style="bold")
+    width = max((len(entry.id) for entry in entries), default=0)
+    table.add_column("id", no_wrap=True, min_width=width, style="bold")
     table.add_column("what", overflow="fold")
     table.add_column("origin", overflow="fold")
     for entry in entries:

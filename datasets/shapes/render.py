@@ -87,7 +87,12 @@ def _outline(shape: str) -> list[tuple[float, float]]:
             return [
                 (
                     1.08 * math.sin(t) ** 3,
-                    -(13 * math.cos(t) - 5 * math.cos(2 * t) - 2 * math.cos(3 * t) - math.cos(4 * t))
+                    -(
+                        13 * math.cos(t)
+                        - 5 * math.cos(2 * t)
+                        - 2 * math.cos(3 * t)
+                        - math.cos(4 * t)
+                    )
                     / 15,
                 )
                 for t in steps

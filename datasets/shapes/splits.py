@@ -33,7 +33,14 @@ _TRIOS = (
     ("growing", "shrinking", "blinking"),
 )
 # name of a class set -> (shift of the colours, shift of the trios); a circle never gets a spin
-_SETS = {"base": (0, 0), "novel": (1, 4), "few": (2, 6), "zs1": (3, 2), "zs2": (4, 5), "zs3": (5, 7)}
+_SETS = {
+    "base": (0, 0),
+    "novel": (1, 4),
+    "few": (2, 6),
+    "zs1": (3, 2),
+    "zs2": (4, 5),
+    "zs3": (5, 7),
+}
 
 
 @dataclass(frozen=True)
@@ -82,7 +89,9 @@ def _source_triples() -> tuple[Triple, ...]:
             free = (
                 (colour, shape, m)
                 for m in order
-                if can(shape, m) and (colour, shape, m) not in taken and (colour, shape, m) not in found
+                if can(shape, m)
+                and (colour, shape, m) not in taken
+                and (colour, shape, m) not in found
             )
             found.append(next(free))
     return tuple(found)
@@ -154,7 +163,11 @@ def _random_triples(rng: np.random.RandomState) -> list[Triple]:
     number = int(rng.randint(1, 4))
     colours = list(COLOURS)
     while len(shown) < number:
-        triple = (colours[rng.randint(8)], SHAPES[rng.randint(8)], MOTIONS[rng.randint(len(MOTIONS))])
+        triple = (
+            colours[rng.randint(8)],
+            SHAPES[rng.randint(8)],
+            MOTIONS[rng.randint(len(MOTIONS))],
+        )
         if can(triple[1], triple[2]) and triple[:2] not in [t[:2] for t in shown]:
             shown.append(triple)
     return shown

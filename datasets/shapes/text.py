@@ -102,7 +102,8 @@ def clip_caption(scene: Scene, rng: np.random.RandomState) -> str:
 def description(scene: Scene) -> str:
     """A longer text in the role of a refined video description: what, where, and how it moves."""
     sentences = [
-        f"a {size_word(t.radius)} {t.noun} is {t.motion}: {_TRAITS[t.motion]}." for t in scene.things
+        f"a {size_word(t.radius)} {t.noun} is {t.motion}: {_TRAITS[t.motion]}."
+        for t in scene.things
     ]
     return " ".join([*sentences, f"the background is {scene.background}."])
 

@@ -79,10 +79,12 @@ class Thing:
 
     @property
     def noun(self) -> str:
+        """Colour and shape."""
         return f"{self.colour} {self.shape}"
 
     @property
     def label(self) -> str:
+        """Noun and motion, as a phrase."""
         return f"a {self.noun} {self.motion}"
 
 
@@ -101,6 +103,7 @@ class Scene:
 
     @property
     def label(self) -> str:
+        """The phrase of the first, labelled object."""
         return self.things[0].label
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-
 from vclipbench.methods import Batch, build_method
 from vclipbench.methods.checkpoint import WeightsError
 

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-
 from vclipbench.protocols.metrics import (
     accuracy,
     harmonic_mean,
@@ -51,7 +50,8 @@ def test_per_class_accuracy():
 
 # Base, novel and harmonic mean as printed by ViFi-CLIP's authors
 @pytest.mark.parametrize(
-    ("base", "novel", "hm"), [(76.4, 61.1, 67.9), (73.8, 53.3, 61.9), (92.9, 67.7, 78.3), (16.2, 12.1, 13.9)]
+    ("base", "novel", "hm"),
+    [(76.4, 61.1, 67.9), (73.8, 53.3, 61.9), (92.9, 67.7, 78.3), (16.2, 12.1, 13.9)],
 )
 def test_harmonic_mean_of_published_numbers(base, novel, hm):
     assert round(harmonic_mean(base, novel), 1) == hm

@@ -4,7 +4,6 @@ import importlib
 from pathlib import Path
 
 import pytest
-
 from vclipbench.protocols import BUILTIN
 from vclipbench.protocols.base import Data, ProtocolError
 
@@ -52,7 +51,9 @@ def test_seed_changes_the_training_list_and_not_the_digest():
 def test_prompts_and_views_are_part_of_the_digest_and_frames_are_not():
     protocol = load("b2n-shapes")
     default = protocol.digest(Data())
-    assert default == protocol.digest(Data(), ["a photo of a {}."], {"clips": 1, "crops": 1, "frames": 4})
+    assert default == protocol.digest(
+        Data(), ["a photo of a {}."], {"clips": 1, "crops": 1, "frames": 4}
+    )
     assert default != protocol.digest(Data(), ["{}"])
     assert default != protocol.digest(Data(), None, {"clips": 2, "crops": 1})
 

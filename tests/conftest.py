@@ -1,0 +1,38 @@
+"""Fixtures that several folders use."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+
+
+@pytest.fixture(scope="session")
+def shapes_cache(tmp_path_factory):
+    """A cache folder of the session, so that tests neither use nor fill the user's own."""
+    folder = Path(tmp_path_factory.mktemp("cache"))
+    before = os.environ.get("VCLIPBENCH_CACHE")
+    os.environ["VCLIPBENCH_CACHE"] = str(folder)
+    yield folder
+    if before is None:
+        del os.environ["VCLIPBENCH_CACHE"]
+    else:
+        os.environ["VCLIPBENCH_CACHE"] = before
+
+
+@pytest.fixture
+def bench(shapes_cache, tmp_path):
+    """Run the command line in a process of its own, in a folder of its own."""
+
+    def run(*arguments, cwd=tmp_path, check=None, **more):
+        command = [sys.executable, "-m", "vclipbench.bench.cli", *map(str, arguments)]
+        done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300, **more)
+        if check is not None:
+            assert done.returncode == check, done.stdout + done.stderr
+        return done
+
+    return run
