@@ -166,5 +166,6 @@ def loader(
         num_workers=workers,
         worker_init_fn=single_thread,
         prefetch_factor=4 if workers else None,
+        generator=torch.Generator(),  # its own: starting an iterator must not move the global stream
         **more,
     )

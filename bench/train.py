@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 import os
 import random
 import signal
 import time
-from collections import defaultdict, deque
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
@@ -18,23 +16,16 @@ import numpy as np
 import torch
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
-from mmengine.logging import HistoryBuffer
 from mmengine.model import BaseModel
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from mmengine.registry import LOOPS
-from mmengine.runner import IterBasedTrainLoop, Runner
+from mmengine.runner import BaseLoop, IterBasedTrainLoop, Runner
 
 from ..methods.base import Batch, Method
 from .errors import UserError
 from .schedule import FactorLR
 from .schema import RunConfig
 from .stream import FromStep, TrainStream, loader
-
-# What mmengine puts into its checkpoints besides tensors; nothing else may be in ours.
-torch.serialization.add_safe_globals([HistoryBuffer, defaultdict, deque, np.ndarray, np.dtype])
-_multiarray = importlib.import_module("numpy._core.multiarray")
-torch.serialization.add_safe_globals([_multiarray._reconstruct, _multiarray.scalar])
-torch.serialization.add_safe_globals([type(np.dtype(t)) for t in ("f4", "f8", "i8", "i4", "u4")])
 
 LAST = "last.pth"
 
@@ -72,6 +63,13 @@ class _Trainable(BaseModel):
 @LOOPS.register_module(name="StreamLoop", force=True)
 class StreamLoop(IterBasedTrainLoop):
     """Iterations of the stream, from the one to resume at; stops cleanly between steps on Ctrl-C."""
+
+    def __init__(self, runner: Runner, dataloader: Any, max_iters: int):
+        # not the parent's, which starts the workers at once and at the wrong place
+        BaseLoop.__init__(self, runner, dataloader)
+        self._max_iters, self._max_epochs = max_iters, 1
+        self._epoch = self._iter = 0
+        self.stop_training = False
 
     def run(self) -> torch.nn.Module:
         """Train to the end, or until `stop_training`."""
@@ -119,7 +117,11 @@ class Resumable(Hook):
         self.written = time.monotonic()
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Add the random states, which mmengine does not keep."""
+        """Add the random states, which mmengine does not keep, and drop its log buffers.
+
+        The buffers are classes that `weights_only=True` refuses; our log is a file of its own.
+        """
+        checkpoint["message_hub"] = {"log_scalars": {}, "runtime_info": {}, "resumed_keys": {}}
         numpy_state: tuple = np.random.get_state()  # type: ignore[assignment]
         checkpoint["random_states"] = {
             "python": random.getstate(),
