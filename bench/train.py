@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import logging
 import os
 import random
@@ -215,8 +216,13 @@ def train_stage(
 def _optimiser(method: Method, config: RunConfig) -> torch.optim.Optimizer:
     train = config.train
     assert train is not None
+    groups: dict[float, list[torch.nn.Parameter]] = {}
+    for name, parameter in method.named_parameters():
+        if parameter.requires_grad:
+            matches = (f for p, f in train.lr_factors.items() if fnmatch.fnmatchcase(name, p))
+            groups.setdefault(next(matches, 1.0), []).append(parameter)
     return torch.optim.AdamW(
-        [p for p in method.parameters() if p.requires_grad],
+        [{"params": group, "lr": train.lr * factor} for factor, group in groups.items()],
         lr=train.lr,
         betas=train.betas,
         eps=train.eps,

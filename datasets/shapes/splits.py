@@ -25,12 +25,12 @@ SOURCE_PER_CLASS = 8
 _TRIOS = (
     ("moving left", "moving right", "blinking"),
     ("moving up", "moving down", "spinning clockwise"),
-    ("growing", "shrinking", "moving left"),
-    ("spinning clockwise", "spinning counterclockwise", "standing still"),
-    ("circling clockwise", "circling counterclockwise", "bouncing"),
-    ("moving left", "moving right", "standing still"),
-    ("moving up", "moving down", "shaking"),
-    ("growing", "shrinking", "blinking"),
+    ("growing", "shrinking", "shaking"),
+    ("spinning clockwise", "spinning counterclockwise", "bouncing"),
+    ("circling clockwise", "circling counterclockwise", "growing"),
+    ("moving left", "moving right", "shrinking"),
+    ("moving up", "moving down", "blinking"),
+    ("growing", "shrinking", "standing still"),
 )
 # name of a class set -> (shift of the colours, shift of the trios); a circle never gets a spin
 _SETS = {
