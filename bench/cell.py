@@ -101,7 +101,7 @@ def make_cell(
     training_id = None
     if steps:
         parts = ("method", "backbone", "init", "preprocess", "train")
-        frames = [config.views.frames, config.prompts, config.data.limit, config.data.on_bad_video]
+        frames = [config.views.frames, config.prompts, config.data.limit]
         training_id = digest([{p: identity[p] for p in parts}, frames, code])[:16]
     return Cell(
         resolved=resolved,
@@ -166,7 +166,11 @@ def _identity(
         },
         "init": init,
         "protocol": _protocol_identity(resolved, protocol, protocol_digest, plan),
-        "preprocess": {**preprocess.describe(), "decoder": config.data.reader},
+        "preprocess": {
+            **preprocess.describe(),
+            "decoder": config.data.reader,
+            "on_bad_video": config.data.on_bad_video,
+        },
         "train": _train_identity(resolved, plan, seed, steps),
         "eval": {
             "precision": config.eval.precision,

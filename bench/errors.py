@@ -13,6 +13,7 @@ _DOMAIN = {
     "CacheError": FAILED,
     "DatasetError": USAGE,
     "ProtocolError": USAGE,
+    "ReaderMissing": USAGE,
     "StoreError": FAILED,
     "VideoError": FAILED,
     "WeightsError": USAGE,

@@ -121,7 +121,7 @@ def evaluate_split(
                 if "error" in item:
                     if config.data.on_bad_video == "fail":
                         raise RunFailed(
-                            f"{item['error']} (or leave such videos out with --on-bad-video skip)"
+                            f"{item['error']} (--on-bad-video skip leaves such videos out)"
                         )
                     unreadable[sample.id] = item["error"]
                     continue

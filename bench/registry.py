@@ -140,6 +140,17 @@ def method_source_files(id: str, plugins: Plugins = ()) -> list[Path]:
     return _with_imports([own, _METHODS_FOLDER / "base.py", _METHODS_FOLDER / "backbone.py"])
 
 
+def check_files(plugins: Plugins) -> None:
+    """Import the plugin files.
+
+    Raises:
+        UserError: one of them does not import; why.
+    """
+    for entry in _from_files("methods", plugins):
+        if entry.error:
+            raise UserError(f"plugin file {entry.origin} is broken: {entry.error}")
+
+
 def _builtin(kind: str) -> list[Entry]:
     if kind not in KINDS:
         raise UserError(f"unknown kind {kind!r}{did_you_mean(kind, KINDS)} ({', '.join(KINDS)})")

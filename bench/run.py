@@ -96,7 +96,8 @@ class Run:
             words = [
                 f"{key} {old!r} -> {new!r}" for key, old, new in changes if "digest" not in key
             ]
-            show.console.print(f"differs from run {before[-1].run_id}: " + "; ".join(words[:4]))
+            if words:
+                show.console.print(f"differs from run {before[-1].run_id}: {'; '.join(words[:4])}")
 
     def do(self, redo: bool = False) -> Record:
         """Do the work; the record in the store always tells how far it came.

@@ -177,7 +177,8 @@ class Train(Section):
         default=5e-6, description="peak learning rate of AdamW"
     )
     lr_factors: dict[str, NonNegative] = Field(
-        default={}, description="shell pattern of parameter names -> factor on lr; first match counts"
+        default={},
+        description="shell pattern of parameter names -> factor on lr; first match counts",
     )
     weight_decay: NonNegative = Field(default=0.001, description="weight decay of AdamW")
     betas: tuple[Decay, Decay] = Field(default=(0.9, 0.98), description="moment decay of AdamW")

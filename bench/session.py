@@ -9,8 +9,21 @@ from typing import Any
 from ..leaderboard.store import RunStore
 from .config import Resolved
 from .errors import RunFailed, UserError
-from .registry import card, resolve
+from .registry import card, check_files, resolve
 from .registry import protocol as find_protocol
+
+
+def _check_reader(reader: str, on_bad_video: str) -> None:
+    """Refuse a reader that is not there, or cannot do what is asked, before any work.
+
+    Raises:
+        UserError: salvage with another reader than pyav. ReaderMissing: not installed.
+    """
+    from ..datasets.video import reader_version
+
+    if on_bad_video == "salvage" and reader != "pyav":
+        raise UserError(f"--on-bad-video salvage needs --reader pyav, not {reader}")
+    reader_version(reader)
 
 
 class Session:
@@ -22,7 +35,11 @@ class Session:
         self.resolved, self.if_exists, self.plugins = resolved, if_exists, plugins
         self.store = RunStore(out)
         self.protocol = find_protocol(resolved.config.protocol, plugins)
+        check_files(plugins)
+        _check_reader(resolved.config.data.reader, resolved.config.data.on_bad_video)
         root = resolved.config.data.root
+        if root is not None and not self.protocol.needs_root:
+            raise UserError(f"protocol {self.protocol.id} makes its own videos and takes no --data")
         if self.protocol.needs_root and root is None:
             raise UserError(f"protocol {self.protocol.id} needs --data: the folder of your videos")
         if root is not None and not Path(root).exists():
@@ -74,8 +91,9 @@ class Session:
             return
         try:
             show.result(work.do(redo=self.if_exists == "redo"))
-        except Interrupted as stop:
-            show.console.print(f"{stop}; the same command goes on from there")
+        except (Interrupted, KeyboardInterrupt) as stop:
+            what = str(stop) or "stopped"
+            show.console.print(f"{what}; the same command goes on from there")
             raise KeyboardInterrupt from None
 
     def method(self, seed: int) -> tuple[Any, tuple[Any, Any]]:

@@ -81,7 +81,10 @@ class TrainStream(Dataset):
         epoch, samples = self.samples_of(number)
         train = self.config.train
         assert train is not None
-        frames = torch.stack([self._read(sample, epoch) for sample in samples])
+        try:
+            frames = torch.stack([self._read(sample, epoch) for sample in samples])
+        except VideoError as error:  # as data: an exception would leave a worker as a traceback
+            return {"error": str(error)}
         k, smooth = len(self.split.classes), train.label_smoothing
         targets = torch.full((len(samples), k), smooth / k)
         targets[torch.arange(len(samples)), [s.label for s in samples]] += 1 - smooth

@@ -23,7 +23,7 @@ from mmengine.registry import LOOPS
 from mmengine.runner import BaseLoop, IterBasedTrainLoop, Runner
 
 from ..methods.base import Batch, Method
-from .errors import UserError
+from .errors import RunFailed, UserError
 from .schedule import FactorLR
 from .schema import RunConfig
 from .stream import FromStep, TrainStream, loader
@@ -35,7 +35,7 @@ class Interrupted(Exception):
     """Training stopped by the user; the checkpoint is written."""
 
 
-class TrainingDiverged(UserError):
+class TrainingDiverged(RunFailed):
     """A loss that is not finite."""
 
 
@@ -79,6 +79,8 @@ class StreamLoop(IterBasedTrainLoop):
         self.dataloader.sampler.start = self._iter
         self.runner.model.train()
         for data in self.dataloader:
+            if "error" in data:
+                raise RunFailed(f"{data['error']} (--on-bad-video skip leaves such videos out)")
             self.run_iter(data)
             if self.stop_training:
                 break

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,7 @@ def _train(
     parts = ("method", "backbone", "init", "preprocess", "train")
     about = {**{p: cell.identity[p] for p in parts}, "code_digest": cell.code_digest}
     (folder / "training.json").write_text(json.dumps(about, indent=1, sort_keys=True) + "\n")
+    _check_space(folder, method, cell)
     texts = [config.prompts[0].format(name) for name in plan.train.classes]
     with (folder / "log.csv").open("a", newline="") as file:
         log = csv.writer(file)
@@ -119,6 +121,18 @@ def _train(
     _save(learned(method, cell), folder / FINAL)
     for stage in cell.stages:
         (folder / f"stage-{stage.name}.safetensors").unlink(missing_ok=True)
+
+
+def _check_space(folder: Path, method: Method, cell: Cell) -> None:
+    """Refuse to start where the checkpoints will not fit: all weights, and the learned ones 4 times."""
+    whole = sum(v.numel() * v.element_size() for v in method.state_dict().values())
+    part = sum(v.numel() * v.element_size() for v in learned(method, cell).values())
+    needed, free = 2 * (whole + 2 * part) + 2 * part, shutil.disk_usage(folder).free
+    if free < needed:
+        raise RunFailed(
+            f"the training needs {needed / 2**20:.0f} MiB for its checkpoints and {folder} has "
+            f"{free / 2**20:.0f} MiB left; free some space or give another folder with --out"
+        )
 
 
 def _save(state: dict[str, Tensor], path: Path) -> None:

@@ -35,7 +35,7 @@ _ONE_THREAD: dict[str, Any] = {"threads": 1} if _MAJOR >= 17 else {}
 _METADATA: dict[str, Any] = {"metadata_errors": "replace"} if _MAJOR < 19 else {}
 _AV_ERRORS = (av.FFmpegError, OSError)
 _COPY_AGAIN = "copy or download it again"
-_OR_SALVAGE = f'{_COPY_AGAIN}, or salvage what decodes (reader="pyav", on_bad="salvage")'
+_OR_SALVAGE = f"{_COPY_AGAIN}, or salvage what decodes"
 
 
 class _Damage(Exception):

@@ -71,6 +71,8 @@ def assign_rows(
 def _plain_row(record: Record) -> Row:
     backbone, init = record.identity.backbone, record.identity.init
     name = f"{backbone.name} ({backbone.pretrained})" if backbone.pretrained else backbone.name
+    if not backbone.weights_sha256 and backbone.name != "none":
+        name = f"{backbone.name} (random weights)"
     checkpoint = ""
     if init is not None:
         checkpoint = f"{init.layout or 'file'} {init.sha256[:6]}" if init.sha256 else "parent run"

@@ -74,6 +74,9 @@ class RunStore:
 
     def check_writable(self) -> None:
         """Write and remove a small file, so that a run fails before its work and not after it."""
+        blocked = next((p for p in (self.root, *self.root.parents) if p.is_file()), None)
+        if blocked:
+            raise StoreError(f"results cannot go to {self.root}: {blocked} is a file, not a folder")
         probe = self.root / f".probe-{uuid.uuid4().hex}"
         write_atomically(probe, b"vclipbench can write here\n")
         try:
@@ -117,7 +120,9 @@ def load_records(path: Path | str, problems: list[str] | None = None) -> list[Re
         raise StoreError(f"there is no folder {root} to read records from")
     found: dict[str, tuple[str, Record]] = {}
     complaints = []
-    for name in sorted(file.relative_to(root).as_posix() for file in root.rglob(FILE_NAME)):
+    for name in sorted(
+        (file.relative_to(root).as_posix() for file in root.rglob(FILE_NAME)), key=_own_place_first
+    ):
         try:
             record = _read(root / name)
         except (OSError, ValueError, RecursionError) as error:
@@ -134,6 +139,11 @@ def load_records(path: Path | str, problems: list[str] | None = None) -> list[Re
         for complaint in complaints:
             warnings.warn(f"record left out: {complaint}", stacklevel=2)
     return [record for _, record in found.values()]
+
+
+def _own_place_first(name: str) -> tuple[int, str]:
+    """Sort key: records at `<protocol>/<method>/<run_id>/` come before copies that lie elsewhere."""
+    return (0 if name.count("/") == 3 else 1), name
 
 
 def write_atomically(path: Path, data: bytes) -> None:

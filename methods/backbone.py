@@ -136,9 +136,13 @@ def _state(
     if Path(pretrained).is_file():
         return _clean(unwrap(read_weights(pretrained)))
     tag = str(pretrained)
+    if Path(tag).suffix in (".safetensors", ".pt", ".pth", ".bin", ".ckpt") or "/" in tag:
+        raise WeightsError(f"weights file {tag} does not exist")
     tags = open_clip.list_pretrained_tags_by_model(name) if name != "custom" else []
     if tag not in tags:
         known = f"its tags are {', '.join(tags)}" if tags else "it has no tags"
+        if name == shapes_tiny.NAME:
+            known = f"its own weights are {shapes_tiny.NAME!r}"
         raise WeightsError(
             f"pretrained {tag!r} is neither a file nor a tag of backbone {name!r}; {known}"
         )
@@ -147,9 +151,9 @@ def _state(
     try:
         path = open_clip.download_pretrained(source)
     except Exception as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        place = source.get("hf_hub") or source.get("url") or "its source"
         raise WeightsError(
-            f"weights {tag!r} of {name!r} cannot be downloaded ({type(error).__name__}: {reason[:120]}); "
+            f"weights {tag!r} of {name!r} cannot be downloaded from {place} ({type(error).__name__}); "
             "fetch the file on a machine with a network and give its path with --pretrained FILE"
         ) from None
     return _clean(unwrap(read_weights(path)))

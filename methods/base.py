@@ -110,7 +110,7 @@ class Method(nn.Module):
         Raises:
             WeightsError: keys are missing, left over, or of another shape; they are named.
         """
-        raise NotImplementedError(f"{type(self).__name__} has no published checkpoints")
+        raise NotImplementedError("this method has no published checkpoints")
 
     @property
     def device(self) -> torch.device:

@@ -49,6 +49,8 @@ def read_weights(path: str | Path) -> dict[str, Any]:
         ) from None
     except WeightsError:
         raise
+    except (KeyError, EOFError, ValueError):
+        raise WeightsError(f"{path} is neither a safetensors nor a torch weights file") from None
     except Exception as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise WeightsError(f"weights file {path} cannot be read: {reason}") from None

@@ -79,7 +79,7 @@ def to_open_clip(key: str) -> str:
             return mine + key.removeprefix(prefix)
     raise WeightsError(
         f"ViFi-CLIP checkpoint has the key {key!r}, which is neither image_encoder.*, "
-        "text_encoder.* nor logit_scale; prompted checkpoints belong to vifi-prompt"
+        "text_encoder.* nor logit_scale: it is the checkpoint of another method"
     )
 
 

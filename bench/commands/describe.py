@@ -139,17 +139,19 @@ def _settings(values: Mapping[str, Any]) -> list[str]:
 
     fields = leaves()
     rows = []
-    for key, value in _flat(values).items():
+    for key, value in _flat(values, fields).items():
         meaning = fields[key].description if key in fields else None
         rows.append((f"{key} = {shown(value)}", meaning or ""))
     return _rows(rows or [("none", "")], "    ")
 
 
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def _flat(values: Mapping[str, Any], known: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Dotted keys; a key that is `known` keeps its value whole, also where that is a mapping."""
     flat: dict[str, Any] = {}
-    for key, value in values.items():
-        inner = _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else None
-        flat |= {f"{prefix}{key}": value} if inner is None else inner
+    for name, value in values.items():
+        key = f"{prefix}{name}"
+        whole = key in known or not isinstance(value, Mapping)
+        flat |= {key: value} if whole else _flat(value, known, f"{key}.")
     return flat
 
 

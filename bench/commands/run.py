@@ -91,6 +91,8 @@ def _flags(
     on_bad_video: str | None,
 ) -> dict[str, Any]:
     """The named flags that were given, as a config layer."""
+    if backbone == "shapes-tiny" and pretrained is None:
+        pretrained = "shapes-tiny"  # the name stands for the weights
     pairs: dict[str, Any] = {
         "seeds": seed,
         "data.root": str(data) if data else None,

@@ -106,8 +106,8 @@ def test_describe_a_method(bench):
     code, out, _ = bench("describe", "vifi")
     assert code == 0
     assert "Rasheed et al." in out
-    assert "family b2n, dataset shapes (ours, for the embedded world)" in out
-    assert "train.lr = 0.0002" in out
+    assert "dataset shapes (ours, for the embedded world)" in out
+    assert "train.lr = 0.001" in out
     assert "peak learning rate" in out
 
 

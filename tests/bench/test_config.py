@@ -61,7 +61,7 @@ def test_layers_and_their_names(write):
         "schema default",
     )
     assert (config.train.augment.flip, sources["train.augment.flip"]) == (0.0, "protocol default")
-    assert (config.train.lr, sources["train.lr"]) == (2e-4, "method recipe")
+    assert (config.train.lr, sources["train.lr"]) == (1e-3, "method recipe")
     assert (config.train.weight_decay, sources["train.weight_decay"]) == (0.1, "file mine.yaml")
     assert (config.views.frames, sources["views.frames"]) == (4, "file mine.yaml")
     assert (config.train.epochs, sources["train.epochs"]) == (6, "command line")
@@ -78,8 +78,8 @@ def test_the_table_has_every_leaf_once():
 
 
 def test_the_recipe_follows_the_protocol():
-    assert resolve(protocol="zs-shapes").config.train.epochs == 3
-    assert resolve(protocol="b2n-shapes").config.train.epochs == 8
+    assert resolve(protocol="zs-shapes").config.train.epochs == 2
+    assert resolve(protocol="b2n-shapes").config.train.epochs == 6
     assert resolve(method="clip").sources["train.epochs"] == "schema default"
 
 
@@ -139,7 +139,7 @@ def test_numbers_and_truth_values_given_as_text(write):
         ("prompts=['{} {}']", "the template '{} {}' must contain exactly one {}"),
         ("prompts=['{name}']", "the template '{name}' must contain exactly one {}"),
         ("prompts='a {}'", "'a {}' is not a list, each a text"),
-        ("train.micro_batch=5", "5 does not divide train.batch_size 32"),
+        ("train.micro_batch=5", "5 does not divide train.batch_size 8"),
         ("preprocess.resize=63", "63 is smaller than preprocess.size 64"),
         ("train.augment=3", "3 is not a group of keys"),
     ],
