@@ -228,7 +228,9 @@ def _yuv420(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _address(clip: ShapesClip, size: int) -> bytes:
-    return f"shapes/{WORLD_VERSION}/{RECIPE}/{size}px/{clip.seed}/{clip.id}".encode()
+    """What the file must show: with the scene in it, a change of the splits makes old files stale."""
+    place = f"shapes/{WORLD_VERSION}/{RECIPE}/{size}px/{clip.seed}/{clip.id}"
+    return f"{place}/{clip.scene!r}".encode()
 
 
 def _seal(video: bytes, address: bytes) -> bytes:

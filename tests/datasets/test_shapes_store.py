@@ -220,3 +220,14 @@ def test_a_contact_sheet_is_the_same_each_time(tmp_path: Path) -> None:
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     with pytest.raises(ValueError, match="1 to 24 frames"):
         contact_sheet(shown, tmp_path / "c.png", frames=25, root=tmp_path)
+
+
+def test_a_file_that_shows_another_scene_is_written_again(tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    real, other = clip("base-val", 0), clip("base-val", 1)
+    stale = replace(real, scene=other.scene)  # as if the splits had been changed since
+    (path,) = ensure([stale], tmp_path)
+    before = path.read_bytes()
+    assert ensure([real], tmp_path) == [path]
+    assert path.read_bytes() != before
