@@ -178,6 +178,8 @@ def train_stage(
     """
     train, steps = stream.config.train, stream.steps
     assert train is not None
+    if train.precision == "amp" and method.device.type == "cpu":
+        raise RunFailed("train.precision=amp needs a GPU; use fp32 on the CPU")
     keeper = Resumable(folder, train.checkpoint_every, steps.accumulate)
     optimiser = _optimiser(method, stream.config)
     wrapper_class = AmpOptimWrapper if train.precision == "amp" else OptimWrapper

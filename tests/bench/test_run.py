@@ -208,3 +208,61 @@ def test_checkpoint_of_another_kind_names_keys(bench, tmp_path):
     done = bench(*run, check=2)
     assert "backbone.weight" in done.stderr
     assert "other.pth" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--reader", "decord", "--on-bad-video", "salvage"), "needs --reader pyav"),
+        (("--data", "."), "takes no --data"),
+        (("--plugin", "broken.py"), "broken.py is broken: ModuleNotFoundError"),
+        (("--if-exists", "mising"), "did you mean 'missing'"),
+        (("--checkpoint", "nowhere.pth"), "nowhere.pth does not exist"),
+    ],
+)
+def test_what_cannot_work_is_refused_in_one_sentence(words, message, bench, tmp_path):
+    (tmp_path / "broken.py").write_text("import no_such_module\n")
+    done = bench("run", "--method", "vifi", "--protocol", "b2n-shapes", *words, check=2)
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "runs").exists()
+
+
+def make_folder(root):
+    """Two classes of real files, and one that is no video."""
+    from vclipbench.datasets.shapes.splits import clip
+    from vclipbench.datasets.shapes.store import ensure
+
+    clips = [clip("zs1-val", i) for i in range(4)]
+    for i, path in enumerate(ensure(clips)):
+        folder = root / ("wave" if i % 2 else "jump_up")
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{i}.mp4").write_bytes(path.read_bytes())
+    (root / "wave" / "broken.mp4").write_bytes(b"no video")
+
+
+def test_own_videos_with_a_broken_one(bench, tmp_path):
+    make_folder(tmp_path / "mine")
+    run = ("run", "--method", "clip", "--protocol", "zs-folder", "--data", "mine")
+    run = (*run, "--backbone", "shapes-tiny", "--set", "views.frames=2")
+    failed = bench(*run, check=1)
+    assert "broken.mp4" in failed.stderr
+    assert "Traceback" not in failed.stderr
+    bench(*run, "--on-bad-video", "skip", check=0)
+    (record,) = [r for r in load_records(tmp_path / "runs") if r.status == "done"]
+    assert record.data["all"].n_scored == 4
+    assert record.data["all"].n_expected == 5
+    assert record.data["all"].unreadable_ids == ["wave/broken.mp4"]
+    table = bench("leaderboard", "runs", check=0).stdout
+    assert "◦" in table
+    again = bench(*run, check=1)  # the policy belongs to the identity: nothing is skipped
+    assert "broken.mp4" in again.stderr
+
+
+def test_predict_prints_ranked_scores(bench, tmp_path):
+    make_folder(tmp_path / "mine")
+    words = ("--video", "mine/wave/1.mp4", "--classes", "a red circle,a blue star,nothing")
+    done = bench("predict", "--method", "clip", *words, "--backbone", "shapes-tiny", check=0)
+    assert [line.split()[0] for line in done.stdout.splitlines()[1:4]] == ["1", "2", "3"]
+    broken = ("--video", "mine/wave/broken.mp4", "--classes", "a,b", "--backbone", "shapes-tiny")
+    assert "broken.mp4" in bench("predict", *broken, check=1).stderr
