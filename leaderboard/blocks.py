@@ -101,18 +101,18 @@ class Metric(Block):
         given = [self.ci_low, self.ci_high, self.ci_method, self.level]
         if len({item is None for item in given}) > 1:
             raise ValueError(f"{self.name}: ci_low, ci_high, ci_method and level go together")
-        if self.ci_low is not None and self.ci_high is not None:
-            if self.ci_low > self.ci_high:
-                raise ValueError(f"{self.name}: ci_low {self.ci_low} is above {self.ci_high}")
-            if not self.ci_low - 1e-9 <= self.value <= self.ci_high + 1e-9:
-                raise ValueError(
-                    f"{self.name}: value {self.value} lies outside its own interval "
-                    f"{self.ci_low} to {self.ci_high}: one of them was edited"
-                )
+        low, high = self.ci_low, self.ci_high
+        if low is not None and high is not None and low > high:
+            raise ValueError(f"{self.name}: ci_low {low} is above ci_high {high}")
         numbers = [x for x in (self.value, self.ci_low, self.ci_high) if x is not None]
         # a hair of slack above: a mean of hundreds may round upwards
         if self.unit == "%" and not all(0 <= x <= 100 + 1e-9 for x in numbers):
             raise ValueError(f"{self.name}: % values lie in 0..100, got {numbers}")
+        if low is not None and high is not None and not low - 1e-9 <= self.value <= high + 1e-9:
+            raise ValueError(
+                f"{self.name}: value {self.value} lies outside its own interval {low} to {high}: "
+                "one of them was edited"
+            )
         return self
 
 

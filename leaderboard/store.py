@@ -76,7 +76,7 @@ class RunStore:
         """Write and remove a small file, so that a run fails before its work and not after it."""
         blocked = next((p for p in (self.root, *self.root.parents) if p.is_file()), None)
         if blocked:
-            raise StoreError(f"results cannot go to {self.root}: {blocked} is a file, not a folder")
+            raise StoreError(f"cannot write to {self.root}: {blocked} is a file, not a folder")
         probe = self.root / f".probe-{uuid.uuid4().hex}"
         write_atomically(probe, b"vclipbench can write here\n")
         try:

@@ -21,13 +21,13 @@ def method_class(name: str) -> type[Method]:
     Raises:
         KeyError: with the nearest match, if there is none.
     """
+    if name in BUILTIN:
+        module, _, attribute = BUILTIN[name].partition(":")
+        return getattr(importlib.import_module(module), attribute)
     known = METHODS.module_dict  # not METHODS.get, which would also import a module of that name
     if name not in known:
-        if name in BUILTIN:
-            importlib.import_module(BUILTIN[name].split(":")[0])
-        else:
-            for entry in entry_points(group=ENTRY_POINTS, name=name):
-                entry.load()
+        for entry in entry_points(group=ENTRY_POINTS, name=name):
+            entry.load()
     if name not in known:
         close = difflib.get_close_matches(name, [*BUILTIN, *known], 1, 0.4)
         raise KeyError(
