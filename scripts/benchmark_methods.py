@@ -10,10 +10,12 @@ Each figure is the median of the rounds; the first round warms up and does not c
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import platform
 import resource
 import statistics
 import time
+from concurrent.futures import ProcessPoolExecutor
 
 import torch
 from tabulate import tabulate
@@ -33,9 +35,11 @@ def timed(work, rounds: int, device: torch.device) -> float:
     return statistics.median(seconds[1:])
 
 
-def measure(name: str, args: argparse.Namespace, device: torch.device) -> list:
+def measure(name: str, args: argparse.Namespace) -> list:
     """One row of the table."""
     torch.manual_seed(0)
+    torch.set_num_threads(args.threads)
+    device = torch.device(args.device)
     method = build_method(name, args.backbone, args.pretrained).to(device)
     size = method.backbone.image_size
     clips = torch.randn(args.batch, args.frames, 3, size, size, device=device)
@@ -83,9 +87,10 @@ def main() -> None:
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--amp", action="store_true")
     args = parser.parse_args()
-    torch.set_num_threads(args.threads)
-    device = torch.device(args.device)
-    rows = [measure(name, args, device) for name in args.methods]
+    # a process for each method: the peak memory of a process cannot be set back
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=spawn, max_tasks_per_child=1) as pool:
+        rows = list(pool.map(measure, args.methods, [args] * len(args.methods)))
     where = torch.cuda.get_device_name() if args.device == "cuda" else platform.processor() or "CPU"
     precision = "autocast" if args.amp else "float32"
     work = f"{args.backbone}, {args.batch} clips of {args.frames} frames, {precision}"

@@ -1,6 +1,6 @@
 """Train the tiny CLIP of the Shapes world on captioned stills, and ship it as safetensors.
 
-    python scripts/pretrain_shapes_clip.py --steps 6000 --out methods/weights
+    python scripts/pretrain_shapes_clip.py --steps 4500 --out methods/weights
 
 It sees single frames and texts about nouns, colours, sizes, places and backgrounds; never two frames of
 one clip and never a word about motion. Loss: the symmetric contrastive loss over the batch (equal
@@ -156,8 +156,8 @@ def save(model, tokenizer, out: Path, facts: dict) -> None:
 def main() -> None:
     """Train, log, evaluate now and then, and ship."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--steps", type=int, default=6000)
-    parser.add_argument("--batch", type=int, default=256)
+    parser.add_argument("--steps", type=int, default=4500)
+    parser.add_argument("--batch", type=int, default=192)
     parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--out", type=Path, default=Path("methods/weights"))
