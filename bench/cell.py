@@ -24,9 +24,12 @@ _SHARED_SOURCES = (
     "bench/schedule.py",
     "bench/stream.py",
     "bench/train.py",
+    "datasets/pixels.py",
     "datasets/sampling.py",
     "datasets/transforms.py",
     "datasets/video.py",
+    "datasets/video_child.py",
+    "datasets/video_pyav.py",
     "protocols/metrics.py",
 )
 
