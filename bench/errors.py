@@ -55,6 +55,17 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
     return f"; did you mean {close!r}?" if close else ""
 
 
+def check_choice(flag: str, value: str, choices: tuple[str, ...]) -> None:
+    """Refuse a value of a flag that is not among its choices.
+
+    Raises:
+        UserError: naming flag, value and choices.
+    """
+    if value not in choices:
+        hint = did_you_mean(value, choices)
+        raise UserError(f"{flag} {value!r} is none of {', '.join(choices)}{hint}")
+
+
 def one_line(error: BaseException) -> str:
     """Class and first line of an error."""
     first = next((line for line in str(error).splitlines() if line.strip()), "")

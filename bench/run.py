@@ -121,8 +121,7 @@ class Run:
         return self.record
 
     def _close(self, status: str, **blocks: Any) -> None:
-        changed = self.record.model_dump() | {"status": status, "finished_utc": utc_now(), **blocks}
-        self.store.write(Record.model_validate(changed))
+        self.store.write(self.record.revised(status=status, finished_utc=utc_now(), **blocks))
 
     def _work(self, redo: bool) -> Record:
         cell = self.cell

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from . import shapes
-from .base import Data, Metric, Plan, Progress, Protocol, Split
+from .base import Data, Metric, Plan, Split
 from .metrics import harmonic_metric
 
 
 @dataclass(frozen=True)
-class BaseToNovelShapes(Protocol):
+class BaseToNovelShapes(shapes.ShapesProtocol):
     """16 clips of each of 24 base classes; the seed of the run draws the list."""
 
     shots: int = 16
@@ -30,12 +30,6 @@ class BaseToNovelShapes(Protocol):
             Split("novel", novel.classes, novel.samples),
         )
         return Plan(variant, evaluate=tests, train=train, k_shot=self.shots)
-
-    def prepare(
-        self, splits: Sequence[Split], data: Data, progress: Progress | None = None
-    ) -> None:
-        """Write the clips that are not there yet."""
-        shapes.prepare(splits, data, progress)
 
     def summarise(self, metrics: Sequence[Metric]) -> list[Metric]:
         """Harmonic mean of base and novel top-1."""

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from . import shapes
-from .base import Data, Metric, Plan, Progress, Protocol, Split
+from .base import Data, Metric, Plan, Split
 
 
 @dataclass(frozen=True)
-class FewShotShapes(Protocol):
+class FewShotShapes(shapes.ShapesProtocol):
     """K = 2, 4, 8, 16 clips of each of 24 classes; the seed of the run draws nested lists."""
 
     shots: tuple[int, ...] = (2, 4, 8, 16)
@@ -28,12 +28,6 @@ class FewShotShapes(Protocol):
         train = shapes.split("few-train", data, few_shot("few-train", k, seed))
         test = shapes.split("few-val", data)
         return Plan(variant, (Split("test", test.classes, test.samples),), train, k)
-
-    def prepare(
-        self, splits: Sequence[Split], data: Data, progress: Progress | None = None
-    ) -> None:
-        """Write the clips that are not there yet."""
-        shapes.prepare(splits, data, progress)
 
     def summarise(self, metrics: Sequence[Metric]) -> list[Metric]:
         """Nothing beyond the one split; tables put the K side by side."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from .base import Data, Progress, Sample, Split
+from .base import Data, Progress, Protocol, Sample, Split
 
 # The world has one seed; the seed of a run draws training lists and everything random in training.
 WORLD_SEED = 0
@@ -38,14 +39,20 @@ def split(name: str, data: Data, indices: Sequence[int] | None = None) -> Split:
     return Split(name, classes, samples)
 
 
-def prepare(splits: Sequence[Split], data: Data, progress: Progress | None) -> None:
-    """Write the clips that are not there yet."""
-    from ..datasets.shapes import splits as world
-    from ..datasets.shapes.store import ensure
+@dataclass(frozen=True)
+class ShapesProtocol(Protocol):
+    """A protocol on the embedded world, which writes the videos that a run needs."""
 
-    clips = []
-    for part in splits:
-        for sample in part.samples:
-            name, _, index = sample.id.partition("/")
-            clips.append(world.clip(name, int(index), WORLD_SEED))
-    ensure(clips, size=data.size, progress=progress)
+    def prepare(
+        self, splits: Sequence[Split], data: Data, progress: Progress | None = None
+    ) -> None:
+        """Write the clips that are not there yet."""
+        from ..datasets.shapes import splits as world
+        from ..datasets.shapes.store import ensure
+
+        clips = []
+        for part in splits:
+            for sample in part.samples:
+                name, _, index = sample.id.partition("/")
+                clips.append(world.clip(name, int(index), WORLD_SEED))
+        ensure(clips, size=data.size, progress=progress)

@@ -6,24 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from . import shapes
-from .base import Data, Metric, Plan, Progress, Protocol, ProtocolError, Split
+from .base import Data, Metric, Plan, Protocol, ProtocolError, Sample, Split
 from .metrics import mean_metric
 
 
 @dataclass(frozen=True)
-class ZeroShotShapes(Protocol):
+class ZeroShotShapes(shapes.ShapesProtocol):
     """Three draws of 24 unseen combinations of colour, shape and motion."""
 
     def plan(self, variant: str, seed: int, data: Data) -> Plan:
         """Train on the source set, evaluate on the three draws."""
         tests = tuple(shapes.split(f"zs{k}-val", data) for k in (1, 2, 3))
         return Plan(variant, evaluate=tests, train=shapes.split("source", data))
-
-    def prepare(
-        self, splits: Sequence[Split], data: Data, progress: Progress | None = None
-    ) -> None:
-        """Write the clips that are not there yet."""
-        shapes.prepare(splits, data, progress)
 
     def summarise(self, metrics: Sequence[Metric]) -> list[Metric]:
         """Mean top-1 over the three draws."""
@@ -48,8 +42,6 @@ class ZeroShotFolder(Protocol):
             listing = read_csv(data.root, None) if is_file else read_folder(data.root)
         except DatasetError as error:
             raise ProtocolError(str(error)) from None
-        from .base import Sample
-
         names = tuple(name.replace("_", " ") for name in listing.classes)
         if len(set(names)) < len(names):
             twice = sorted({n for n in names if names.count(n) > 1})

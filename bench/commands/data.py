@@ -78,15 +78,12 @@ def check(
 
 
 def _check_splits(names: list[str]) -> None:
-    import difflib
-
     from ...datasets.shapes.splits import SPLITS
-    from ..errors import UserError
+    from ..errors import UserError, did_you_mean
 
     for name in names:
         if name not in SPLITS:
-            close = difflib.get_close_matches(name, SPLITS, 1, 0.4)
-            hint = f"; did you mean {close[0]!r}?" if close else f"; there are {', '.join(SPLITS)}"
+            hint = did_you_mean(name, SPLITS) or f"; there are {', '.join(SPLITS)}"
             raise UserError(f"shapes has no split {name!r}{hint}")
 
 

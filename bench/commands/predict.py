@@ -28,7 +28,7 @@ def predict(
     plugin: Annotated[list[Path] | None, typer.Option(help="Plugin file; repeatable.")] = None,
 ) -> None:
     """Print the classes ranked by their score for one video."""
-    from ..errors import UserError
+    from ..errors import UserError, check_choice
 
     names = [name.strip() for name in classes.split(",") if name.strip()]
     if not names:
@@ -40,9 +40,8 @@ def predict(
     if checkpoint is not None and not checkpoint.is_file():
         raise UserError(f"checkpoint {checkpoint} does not exist")
     from ..config import resolve_config
-    from .run import _check_choice
 
-    _check_choice("--device", device, ("auto", "cpu", "cuda"))
+    check_choice("--device", device, ("auto", "cpu", "cuda"))
     own = {"name": backbone, "pretrained": pretrained or _default_weights(backbone)}
     resolved = resolve_config(
         method,

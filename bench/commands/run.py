@@ -49,11 +49,11 @@ def run(
 ) -> None:
     """Train and evaluate a method under a protocol."""
     from ..config import resolve_config
-    from ..errors import UserError
+    from ..errors import UserError, check_choice
 
     plugins = tuple(str(p) for p in plugin or ())
-    _check_choice("--if-exists", if_exists, ("missing", "skip", "redo", "fail"))
-    _check_choice("--device", device, ("auto", "cpu", "cuda"))
+    check_choice("--if-exists", if_exists, ("missing", "skip", "redo", "fail"))
+    check_choice("--device", device, ("auto", "cpu", "cuda"))
     resolved = resolve_config(
         method,
         protocol,
@@ -67,17 +67,6 @@ def run(
     from ..session import Session
 
     Session(resolved, out, device, if_exists, plugins).run(dry=dry_run)
-
-
-def _check_choice(flag: str, value: str, choices: tuple[str, ...]) -> None:
-    import difflib
-
-    from ..errors import UserError
-
-    if value not in choices:
-        close = difflib.get_close_matches(value, choices, 1, 0.4)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
-        raise UserError(f"{flag} {value!r} is none of {', '.join(choices)}{hint}")
 
 
 def _flags(

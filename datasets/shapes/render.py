@@ -50,68 +50,54 @@ def pose(thing: Thing, frame: int, frames: int = FRAMES) -> Pose:
     return x, y, radius, angle, visible
 
 
+# Vertices in units of the radius, y pointing down
+_STRAIGHT: dict[str, list[tuple[float, float]]] = {
+    "square": [(-0.85, -0.85), (0.85, -0.85), (0.85, 0.85), (-0.85, 0.85)],
+    "triangle": [(0, -1.1), (1.05, 0.8), (-1.05, 0.8)],
+    "cross": [
+        *[(-0.34, -1.05), (0.34, -1.05), (0.34, -0.34), (1.05, -0.34), (1.05, 0.34), (0.34, 0.34)],
+        *[
+            (0.34, 1.05),
+            (-0.34, 1.05),
+            (-0.34, 0.34),
+            (-1.05, 0.34),
+            (-1.05, -0.34),
+            (-0.34, -0.34),
+        ],
+    ],
+    "arrow": [
+        *[(0, -1.2), (0.95, -0.1), (0.36, -0.1), (0.36, 1.1)],
+        *[(-0.36, 1.1), (-0.36, -0.1), (-0.95, -0.1)],
+    ],
+}
+
+
+def _heart(t: float) -> tuple[float, float]:
+    drop = 13 * math.cos(t) - 5 * math.cos(2 * t) - 2 * math.cos(3 * t) - math.cos(4 * t)
+    return 1.08 * math.sin(t) ** 3, -drop / 15
+
+
 def _outline(shape: str) -> list[tuple[float, float]]:
     """Vertices of the shape in units of its radius, y pointing down."""
+    if shape in _STRAIGHT:
+        return _STRAIGHT[shape]
     turn = 2 * math.pi
     match shape:
         case "circle":
             return [(math.cos(turn * k / 40), math.sin(turn * k / 40)) for k in range(40)]
-        case "square":
-            return [(-0.85, -0.85), (0.85, -0.85), (0.85, 0.85), (-0.85, 0.85)]
-        case "triangle":
-            return [(0, -1.1), (1.05, 0.8), (-1.05, 0.8)]
         case "star":
             radii = [1.2 if k % 2 == 0 else 0.48 for k in range(10)]
             return [
                 (r * math.sin(turn * k / 10), -r * math.cos(turn * k / 10))
                 for k, r in enumerate(radii)
             ]
-        case "cross":
-            a, b = 0.34, 1.05
-            return [
-                (-a, -b),
-                (a, -b),
-                (a, -a),
-                (b, -a),
-                (b, a),
-                (a, a),
-                (a, b),
-                (-a, b),
-                (-a, a),
-                (-b, a),
-                (-b, -a),
-                (-a, -a),
-            ]
         case "heart":
-            steps = [turn * k / 40 for k in range(40)]
-            return [
-                (
-                    1.08 * math.sin(t) ** 3,
-                    -(
-                        13 * math.cos(t)
-                        - 5 * math.cos(2 * t)
-                        - 2 * math.cos(3 * t)
-                        - math.cos(4 * t)
-                    )
-                    / 15,
-                )
-                for t in steps
-            ]
+            return [_heart(turn * k / 40) for k in range(40)]
         case "moon":
             outer = [math.radians(50 + 260 * k / 30) for k in range(31)]
             inner = [math.radians(290 - 220 * k / 30) for k in range(31)]
             return [(1.1 * math.cos(a) + 0.2, 1.1 * math.sin(a)) for a in outer] + [
                 (0.78 * math.cos(a) + 0.65, 0.9 * math.sin(a)) for a in inner
-            ]
-        case "arrow":
-            return [
-                (0, -1.2),
-                (0.95, -0.1),
-                (0.36, -0.1),
-                (0.36, 1.1),
-                (-0.36, 1.1),
-                (-0.36, -0.1),
-                (-0.95, -0.1),
             ]
     raise ValueError(f"no outline for shape {shape!r}")
 
