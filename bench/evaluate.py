@@ -47,23 +47,15 @@ def prompts_of(classes: Sequence[str], templates: Sequence[str]) -> list[str]:
 
 @torch.inference_mode()
 def class_features(method: Method, classes: Sequence[str], templates: Sequence[str]) -> Features:
-    """Text features of K classes.
+    """Text features of K classes, averaged over the templates (`Method.encode_classes`).
 
-    One template: the method's features as they are. Several: unit features are averaged over the
-    templates and made unit again (Radford et al., 2021, section 3.1.4).
+    Raises:
+        RunFailed: several templates, and a method that cannot average its text features.
     """
-    features = method.encode_text(prompts_of(classes, templates))
-    if len(templates) == 1:
-        return features
-    if not isinstance(features, Tensor):
-        raise RunFailed(
-            f"{type(method).__name__} gives several text features a class and cannot average "
-            f"{len(templates)} templates; give one with --prompts"
-        )
-    rows = torch.nn.functional.normalize(features, dim=-1)
-    return torch.nn.functional.normalize(
-        rows.view(len(classes), len(templates), -1).mean(1), dim=-1
-    )
+    try:
+        return method.encode_classes(prompts_of(classes, templates), len(templates))
+    except TypeError as error:
+        raise RunFailed(str(error)) from None
 
 
 def _autocast(config: RunConfig, device: torch.device) -> torch.autocast:

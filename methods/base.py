@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -26,24 +26,50 @@ class Batch:
 
     Attributes:
         frames: float [B, T, 3, H, W], normalised.
-        texts: the K class prompts (already templated) that the targets refer to.
-        targets: float [B, K], rows sum to 1 (smoothed or mixed labels are possible).
+        texts: the prompts (already templated) of the K classes that the targets refer to; with
+            several templates K * P of them, class by class. In a `paired` batch: text i of video i.
+        targets: float [B, K]. Rows sum to 1 (smoothed or mixed labels are possible), unless
+            `multilabel`; the identity in a `paired` batch.
         ids: names of the B videos, for messages.
+        templates: P, how many texts a class has.
+        paired: whether text i belongs to video i (captions) instead of classes shared by all.
+        multilabel: whether targets are 0/1 marks, any number in a row.
+        descriptions: B longer texts on the videos, where the data have them ("" where one is missing).
+        images: float [B, 1, 3, H, W], the middle frames; captions: their B captions.
     """
 
     frames: Tensor
     texts: list[str]
     targets: Tensor
     ids: list[str] = field(default_factory=list)
+    templates: int = 1
+    paired: bool = False
+    multilabel: bool = False
+    descriptions: list[str] | None = None
+    images: Tensor | None = None
+    captions: list[str] | None = None
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One training stage: which parameters learn, by shell patterns over their names."""
+    """One training stage: which parameters learn, by shell patterns over their names, from what.
+
+    Attributes:
+        data: "target": the protocol's training list; "source": the source set of its world (Kinetics-400
+            in the papers), or the training list where the protocol names no source.
+        texts: "classes": prompts of the class names; "captions": one caption a video (`Batch.paired`);
+            "omnisource": captions, middle frames and their captions.
+        replaceable: left out where the run starts from a checkpoint.
+        same_as: id of a method whose one stage this repeats exactly, so that both share the training.
+    """
 
     name: str
     trains: tuple[str, ...]
     frozen: tuple[str, ...] = ()
+    data: Literal["target", "source"] = "target"
+    texts: Literal["classes", "captions", "omnisource"] = "classes"
+    replaceable: bool = False
+    same_as: str | None = None
 
     def apply(self, model: nn.Module) -> list[str]:
         """Set `requires_grad` everywhere and return the names of what learns."""
@@ -68,9 +94,28 @@ class Method(nn.Module):
     def __init__(self, backbone: Backbone | None, **options: Any):
         super().__init__()
         self.options = options
+        self._original: dict[str, Tensor] = {}
         if backbone is not None:
             self.clip = backbone.clip
             self.backbone = backbone
+
+    def keep_original(self) -> None:
+        """Remember the backbone's weights as they are now, for `original`; further calls do nothing."""
+        if not self._original:
+            state = self.clip.state_dict() if hasattr(self, "clip") else {}
+            self._original = {f"clip.{k}": v.detach().clone() for k, v in state.items()}
+
+    def original(self) -> dict[str, Tensor]:
+        """CLIP's own weights under this module's parameter names, on its device."""
+        if not self._original:
+            raise RuntimeError("keep_original() was not called before the weights changed")
+        for name, value in self._original.items():
+            if value.device != self.device:
+                self._original[name] = value.to(self.device)
+        return self._original
+
+    def enter(self, stage: Stage | None) -> None:
+        """Called before a stage trains, and with None when training is over."""
 
     def encode_video(self, frames: Tensor) -> Features:
         """Features of clips, float [B, T, 3, H, W], normalised -> unit rows [B, D].
@@ -85,6 +130,26 @@ class Method(nn.Module):
         """Features of N texts, already templated -> unit rows [N, D]."""
         return F.normalize(self.backbone.text_features(texts), dim=-1)
 
+    def encode_classes(self, texts: Sequence[str], templates: int = 1) -> Features:
+        """Features of K classes from K * P texts, class by class -> [K, D].
+
+        One template: the features as they are. Several: unit features are averaged over the templates
+        and made unit again (Radford et al., 2021, section 3.1.4).
+
+        Raises:
+            TypeError: several templates, and features that are no plain rows.
+        """
+        features = self.encode_text(texts)
+        if templates == 1:
+            return features
+        if not isinstance(features, Tensor):
+            raise TypeError(
+                f"{type(self).__name__} gives several text features a class and cannot average "
+                f"{templates} templates; give one with --prompt"
+            )
+        rows = F.normalize(features, dim=-1).unflatten(0, (-1, templates))
+        return F.normalize(rows.mean(1), dim=-1)
+
     def scores(self, video: Features, text: Features) -> Tensor:
         """Scores of B videos for N texts: logit scale times cosine, [B, N]."""
         if not isinstance(video, Tensor) or not isinstance(text, Tensor):
@@ -95,7 +160,8 @@ class Method(nn.Module):
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Mean soft-target cross-entropy over the class prompts: {"loss": scalar, logged scalars}."""
-        logits = self.scores(self.encode_video(batch.frames), self.encode_text(batch.texts))
+        text = self.encode_classes(batch.texts, batch.templates)
+        logits = self.scores(self.encode_video(batch.frames), text)
         loss = -(batch.targets * logits.log_softmax(-1)).sum(-1).mean()
         hits = (logits.argmax(-1) == batch.targets.argmax(-1)).float().mean()
         return {"loss": loss, "top1": 100 * hits.detach()}
