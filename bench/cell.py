@@ -2,36 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..datasets.transforms import CLIP_MEAN, CLIP_STD, IMAGENET_MEAN, IMAGENET_STD, Preprocess
+from ..datasets.transforms import (
+    CLIP_MEAN,
+    CLIP_STD,
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    Augment,
+    Preprocess,
+)
 from ..leaderboard.record import identity_id
 from ..protocols.base import Data, Plan, Protocol, Split, digest
 from ..protocols.metrics import TIE_RULE
 from .config import Resolved
-from .environment import ROOT, source_digest
-from .registry import method_source_files
-from .stream import Steps
+from .errors import UserError, check_choice
+from .schema import RunConfig
+from .stages import StagePlan, code_digest, plan_stages
 
 if TYPE_CHECKING:
     from ..methods.base import Method, Stage
 
-_SHARED_SOURCES = (
-    "bench/evaluate.py",
-    "bench/mixing.py",
-    "bench/schedule.py",
-    "bench/stream.py",
-    "bench/train.py",
-    "datasets/pixels.py",
-    "datasets/sampling.py",
-    "datasets/transforms.py",
-    "datasets/video.py",
-    "datasets/video_child.py",
-    "datasets/video_pyav.py",
-    "protocols/metrics.py",
-)
+_SAMPLING = {"segments": "segment-centres"}
 
 
 @dataclass(frozen=True)
@@ -39,11 +34,11 @@ class Cell:
     """A method on a protocol: one variant, one seed.
 
     Attributes:
-        method: built, with its starting weights loaded. stages: what will be trained.
-        plan: the lists. steps: None if nothing is trained.
+        method: built, with its starting weights loaded. plan: the lists.
+        stages: what will be trained, in order; empty if nothing is.
+        patching: share of the original CLIP in the tested weights.
         identity: as the record will hold it; run_id: its digest.
         code_digest: of the sources that decide the result.
-        training_id: address of the training; None if nothing is trained.
     """
 
     resolved: Resolved
@@ -51,13 +46,26 @@ class Cell:
     plan: Plan
     seed: int
     method: Method
-    stages: tuple[Stage, ...]
+    stages: tuple[StagePlan, ...]
+    patching: float
     preprocess: Preprocess
-    steps: Steps | None
     identity: dict[str, Any]
     run_id: str
     code_digest: str
-    training_id: str | None
+
+    @property
+    def training_id(self) -> str | None:
+        """Address of the trained weights."""
+        return self.stages[-1].id if self.stages else None
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps of all stages."""
+        return sum(stage.steps.total for stage in self.stages)
+
+    def learned(self) -> list[str]:
+        """Names of all parameters that some stage trains, sorted."""
+        return sorted({n for s in self.stages for n in s.stage.apply(self.method)})
 
 
 def limited(plan: Plan, limit: int | None) -> Plan:
@@ -71,7 +79,8 @@ def limited(plan: Plan, limit: int | None) -> Plan:
         return replace(split, samples=tuple(split.samples[i] for i in chosen))
 
     train = cut(plan.train) if plan.train else None
-    return replace(plan, evaluate=tuple(cut(s) for s in plan.evaluate), train=train)
+    source = cut(plan.source) if plan.source else None
+    return replace(plan, evaluate=tuple(cut(s) for s in plan.evaluate), train=train, source=source)
 
 
 def make_cell(
@@ -79,33 +88,39 @@ def make_cell(
     protocol: Protocol,
     variant: str,
     seed: int,
+    patching: float,
     method: Method,
     init: dict[str, Any] | None,
+    missing: Collection[str] = (),
     plugins: tuple[str, ...] = (),
 ) -> Cell:
-    """Plan one run. `method` is built and holds its starting weights; `init` says from which file."""
+    """Plan one run.
+
+    Args:
+        method: built, with its starting weights. init: from which file they are, if not the backbone's.
+        missing: names of parameters that this file did not have.
+    """
     config = resolved.config
     data = Data(Path(config.data.root) if config.data.root else None, config.data.size)
     plan = limited(protocol.plan(variant, seed, data), config.data.limit)
-    stages = tuple(method.stages(protocol.family)) if plan.train else ()
-    if init is not None and protocol.family == "zs":
-        stages = ()  # a checkpoint takes the place of the source training
     preprocess = preprocessing(resolved, method)
-    steps = None
-    if stages and plan.train and config.train:
-        train = config.train
-        steps = Steps.of(len(plan.train.samples), train.epochs, train.batch_size, train.micro_batch)
+    start = {**_start(resolved, method, init), "preprocess": _pixels(config, preprocess)}
+    wanted = tuple(method.stages(protocol.family)) if plan.train else ()
+    for name in config.stages if plan.train else ():
+        check_choice("stages: the stage", name, tuple(s.name for s in wanted))
+    if init is not None:
+        wanted = tuple(s for s in wanted if _is_open(s, method, protocol, missing))
+    stages = plan_stages(config, protocol, plan, seed, wanted, start, plugins)
+    for stage in stages:
+        _check_augment(stage, preprocess)
     protocol_digest = protocol.digest(data, config.prompts, config.views.model_dump())
-    identity = _identity(
-        resolved, protocol, protocol_digest, plan, seed, method, stages, preprocess, steps, init
-    )
-    sources = [ROOT / name for name in _SHARED_SOURCES]
-    code = source_digest(sources + [Path(f) for f in method_source_files(config.method, plugins)])
-    training_id = None
-    if steps:
-        parts = ("method", "backbone", "init", "preprocess", "train")
-        frames = [config.views.frames, config.prompts, config.data.limit]
-        training_id = digest([{p: identity[p] for p in parts}, frames, code])[:16]
+    identity = {
+        **start,
+        "protocol": _protocol_identity(resolved, protocol, protocol_digest, plan),
+        "train": {**stages[-1].describe(), "seed": seed} if stages else None,
+        "eval": _eval_identity(config, method, seed, patching, bool(stages), init),
+    }
+    identity["method"] = {**identity["method"], "stages": _stage_blocks(stages)}
     return Cell(
         resolved=resolved,
         protocol=protocol,
@@ -113,54 +128,71 @@ def make_cell(
         seed=seed,
         method=method,
         stages=stages,
+        patching=patching,
         preprocess=preprocess,
-        steps=steps,
         identity=identity,
         run_id=identity_id(identity),
-        code_digest=code,
-        training_id=training_id,
+        code_digest=code_digest(config.method, plugins),
     )
 
 
+def _check_augment(planned: StagePlan, preprocess: Preprocess) -> None:
+    try:
+        Augment(**planned.train.augment.model_dump()).check(preprocess)
+    except ValueError as error:
+        raise UserError(f"train.augment of stage {planned.stage.name}: {error}") from None
+
+
+def _is_open(stage: Stage, method: Method, protocol: Protocol, missing: Collection[str]) -> bool:
+    """Whether a stage still has to be trained after a checkpoint was loaded.
+
+    The stages that a checkpoint replaces are left out; with zero-shot protocols, which train on the
+    source only, all stages whose parameters the checkpoint had.
+    """
+    if stage.replaceable:
+        return False
+    if protocol.family != "zs":
+        return True
+    lacking = {*missing, *(f"clip.{name}" for name in missing)}
+    return any(name in lacking for name in stage.apply(method))
+
+
 def preprocessing(resolved: Resolved, method: Method) -> Preprocess:
-    """The evaluation transform: sizes left open follow the backbone."""
+    """The evaluation transform: sizes left open follow the backbone.
+
+    Raises:
+        UserError: settings that do not go together.
+    """
     wanted, views = resolved.config.preprocess, resolved.config.views
     backbone = getattr(method, "backbone", None)
     size = wanted.size or (backbone.image_size if backbone else 224)
     clip = wanted.normalise == "clip"
-    return Preprocess(
-        size=size,
-        resize=wanted.resize,
-        interpolation=wanted.interpolation,
-        crops=views.crops,
-        mean=CLIP_MEAN if clip else IMAGENET_MEAN,
-        std=CLIP_STD if clip else IMAGENET_STD,
-    )
+    if views.sampling == "clip-vip" and views.clips > 1:
+        raise UserError(f"views.sampling clip-vip has one clip, not views.clips {views.clips}")
+    try:
+        return Preprocess(
+            size=size,
+            resize=wanted.resize,
+            interpolation=wanted.interpolation,
+            crops=views.crops,
+            mean=CLIP_MEAN if clip else IMAGENET_MEAN,
+            std=CLIP_STD if clip else IMAGENET_STD,
+            pipeline=wanted.pipeline,
+        )
+    except ValueError as error:
+        raise UserError(f"preprocess: {error}") from None
 
 
-def _identity(
-    resolved: Resolved,
-    protocol: Protocol,
-    protocol_digest: str,
-    plan: Plan,
-    seed: int,
-    method: Method,
-    stages: tuple[Stage, ...],
-    preprocess: Preprocess,
-    steps: Steps | None,
-    init: dict[str, Any] | None,
-) -> dict[str, Any]:
+def _start(resolved: Resolved, method: Method, init: dict[str, Any] | None) -> dict[str, Any]:
+    """What decides the weights before training."""
     config = resolved.config
     backbone = getattr(method, "backbone", None)
-    drawn = backbone is not None and backbone.weights_sha256 is None and init is None
     return {
         "method": {
             "name": config.method,
             "version": method.version,
-            "options": dict(config.options),
-            "stages": [
-                {"name": s.name, "trains": list(s.trains), "frozen": list(s.frozen)} for s in stages
-            ],
+            "options": {**config.options, **method.facts()},
+            "stages": [],
         },
         "backbone": {
             "name": backbone.name if backbone else "none",
@@ -168,20 +200,58 @@ def _identity(
             "weights_sha256": backbone.weights_sha256 if backbone else None,
         },
         "init": init,
-        "protocol": _protocol_identity(resolved, protocol, protocol_digest, plan),
-        "preprocess": {
-            **preprocess.describe(),
-            "decoder": config.data.reader,
-            "on_bad_video": config.data.on_bad_video,
-        },
-        "train": _train_identity(resolved, plan, seed, steps),
-        "eval": {
-            "precision": config.eval.precision,
-            "logit_scale": None,
-            "tie_rule": TIE_RULE.split(":")[0],
-            "seed": seed if drawn and steps is None else None,
-        },
     }
+
+
+def _pixels(config: RunConfig, preprocess: Preprocess) -> dict[str, Any]:
+    return {
+        **preprocess.describe(),
+        "decoder": config.data.reader,
+        "on_bad_video": config.data.on_bad_video,
+    }
+
+
+def _stage_blocks(stages: Sequence[StagePlan]) -> list[dict[str, Any]]:
+    """What each stage trains; of its settings, those in which it differs from the last stage."""
+    last = stages[-1].describe() if stages else {}
+    blocks = []
+    for planned in stages:
+        stage, about = planned.stage, planned.describe()
+        blocks.append(
+            {
+                "name": stage.name,
+                "trains": list(stage.trains),
+                "frozen": list(stage.frozen),
+                "texts": stage.texts,
+                "templates": list(planned.templates),
+                **{key: value for key, value in about.items() if last[key] != value},
+            }
+        )
+    return blocks
+
+
+def _eval_identity(
+    config: RunConfig,
+    method: Method,
+    seed: int,
+    patching: float,
+    trained: bool,
+    init: dict[str, Any] | None,
+) -> dict[str, Any]:
+    backbone = getattr(method, "backbone", None)
+    drawn = backbone is not None and backbone.weights_sha256 is None and init is None
+    block: dict[str, Any] = {
+        "precision": config.eval.precision,
+        "logit_scale": None,
+        "tie_rule": TIE_RULE.split(":")[0],
+        "seed": seed if drawn and not trained else None,
+    }
+    # as in records made before these existed: absent where unused
+    if patching and (trained or init is not None):
+        block["patching"] = patching
+    if config.eval.probe:
+        block["probe"] = config.eval.probe
+    return block
 
 
 def _short(pretrained: str | None) -> str | None:
@@ -212,28 +282,6 @@ def _protocol_identity(
             "merge": f"mean-{config.views.merge}",
         },
         "frames": config.views.frames,
-        "sampling": "segment-centres",
+        "sampling": _SAMPLING.get(config.views.sampling, config.views.sampling),
         "metric_set": protocol.primary,
-    }
-
-
-def _train_identity(
-    resolved: Resolved, plan: Plan, seed: int, steps: Steps | None
-) -> dict[str, Any] | None:
-    train = resolved.config.train
-    if steps is None or train is None or plan.train is None:
-        return None
-    settings = train.model_dump(
-        mode="json", exclude={"checkpoint_every", "batch_size", "micro_batch"}
-    )
-    return {
-        **settings,
-        "seed": seed,
-        "optimiser": "adamw",
-        "global_batch": steps.batch,
-        "micro_batch": steps.micro,
-        "steps": steps.total,
-        "selection": "last",
-        "training_list": plan.train.name,
-        "few_shot_ids_digest": plan.train.digest(),
     }

@@ -59,10 +59,18 @@ def _add_commands() -> None:
     app.command("describe")(describe.describe)
     if run := _part("run"):
         app.command("run")(run.run)
+    if sweep := _part("sweep"):
+        app.command("sweep")(sweep.sweep)
     if data := _part("data"):
         app.add_typer(data.app, name="data")
+    if convert := _part("convert"):
+        app.command("convert")(convert.convert)
     if predict := _part("predict"):
         app.command("predict")(predict.predict)
+    if new_method := _part("new_method"):
+        app.command("new-method")(new_method.new_method)
+    if check := _part("check"):
+        app.add_typer(check.app, name="check")
     app.command("leaderboard")(leaderboard.leaderboard)
 
 
@@ -71,7 +79,7 @@ _add_commands()
 
 def spread(words: list[str]) -> list[str]:
     """`run --seed 1 2 3` as `run --seed 1 --seed 2 --seed 3`: Typer takes one value per option."""
-    if words[:1] != ["run"]:
+    if words[:1] not in (["run"], ["sweep"]):
         return words
     spread: list[str] = []
     option, first = "", False

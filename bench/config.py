@@ -111,9 +111,11 @@ def _flatten(
     flat: dict[str, Any] = {}
     for name, value in content.items():
         key = f"{prefix}{name}"
-        if key in keys:
+        if (key in keys and key != "stages") or (key.startswith("stages.") and key.count(".") > 1):
             flat[key] = value
-        elif key != "options" and not any(k.startswith(f"{key}.") for k in keys):
+        elif not (key in ("options", "stages") or prefix == "stages.") and not any(
+            k.startswith(f"{key}.") for k in keys
+        ):
             problems.append(f"unknown config key {key!r} ({layer}); {_hint(key, keys)}")
         elif isinstance(value, Mapping):
             flat |= _flatten(value, layer, keys, problems, f"{key}.")
@@ -148,9 +150,12 @@ def _validated(
         checked = schema.model_validate(_nest(values))
     except ValidationError as error:
         for key, text in _complaints(error, keys, values).items():
-            problems.append(f"config key {key!r} ({sources[key]}): {text}")
+            layer = next((s for k, s in sources.items() if k.startswith(f"{key}.")), sources[key])
+            problems.append(f"config key {key!r} ({layer}): {text}")
     if problems:
         raise UserError("\n".join(problems))
+    if any(key.startswith("stages.") for key in sources):
+        del sources["stages"]  # its parts are listed one by one
     return Resolved(RunConfig.model_validate(checked.model_dump()), sources)
 
 
@@ -174,8 +179,8 @@ def _command_line(
     """The layer of the command line: dotted key -> value."""
     told: dict[str, Any] = {}
     given = [(k, v) for k, v in (("method", method), ("protocol", protocol)) if v is not None]
-    given += [*flags.items(), *map(_override, overrides)]
-    for key, value in _flat(given):
+    # what --set gives stays whole: a key inside it may hold dots (patterns of parameter names)
+    for key, value in [*given, *_flat(flags.items()), *map(_override, overrides)]:
         if key in told and told[key] != value:
             raise UserError(
                 f"config key {key!r} is given twice on the command line: "

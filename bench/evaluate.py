@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..datasets.sampling import sample_rng
 from ..datasets.transforms import Preprocess
 from ..methods.base import Features, Method
 from ..protocols.base import Sample, Split
@@ -29,6 +30,7 @@ class Scored:
         ids, target, scores: [N], [N], float32 [N, K].
         unreadable: id -> why; damaged: ids read only as far as they go.
         index_digest: SHA-256 over the frame indices read. seconds: decode and encode.
+        probes: name -> scores [N, K] on frames that a probe changed.
     """
 
     ids: list[str]
@@ -38,6 +40,7 @@ class Scored:
     damaged: list[str]
     index_digest: str
     seconds: dict[str, float] = field(default_factory=dict)
+    probes: dict[str, NDArray[np.float32]] = field(default_factory=dict)
 
 
 def prompts_of(classes: Sequence[str], templates: Sequence[str]) -> list[str]:
@@ -74,7 +77,23 @@ def _view_scores(method: Method, video: Features, text: Features, views: int, me
     scores = method.scores(video, text).float()
     if views == 1:
         return scores
+    if merge == "logits":
+        return scores.view(-1, views, scores.shape[-1]).mean(1)
     return scores.view(-1, views, scores.shape[-1]).softmax(-1).mean(1)
+
+
+def probe_frames(clips: Tensor, probe: str | None) -> dict[str, Tensor]:
+    """Clips [B, T, 3, H, W] as they are under "", and as a probe changes them under its names.
+
+    The probe "time": frames reversed, in one fixed random order, and all equal to the middle one. What
+    the accuracy loses tells what a method uses of time.
+    """
+    if probe is None:
+        return {"": clips}
+    length = clips.shape[1]
+    order = torch.from_numpy(sample_rng(0, "probe", length).permutation(length))
+    middle = clips[:, length // 2 : length // 2 + 1].expand_as(clips)
+    return {"": clips, "reversed": clips.flip(1), "shuffled": clips[:, order], "frozen": middle}
 
 
 @torch.inference_mode()
@@ -95,7 +114,7 @@ def evaluate_split(
     data = EvalViews(split.samples, config, preprocess)
     per_batch = max(1, config.eval.batch_size // views)
     batches = loader(data, config.data.workers, batch_size=per_batch, collate_fn=list)
-    rows: list[Tensor] = []
+    rows: dict[str, list[Tensor]] = {}
     kept: list[Sample] = []
     unreadable: dict[str, str] = {}
     damaged: list[str] = []
@@ -121,22 +140,26 @@ def evaluate_split(
                 damaged += [sample.id] if item["damaged"] else []
                 digest.update(json.dumps([sample.id, item["indices"]]).encode())
             if good:
-                frames = torch.cat([item["views"] for item in good]).to(device)
-                video = method.encode_video(frames)
-                rows.append(_view_scores(method, video, text, views, config.views.merge).cpu())
+                clips = torch.cat([item["views"] for item in good]).to(device)
+                for name, frames in probe_frames(clips, config.eval.probe).items():
+                    video = method.encode_video(frames)
+                    scored = _view_scores(method, video, text, views, config.views.merge)
+                    rows.setdefault(name, []).append(scored.cpu())
             seconds["encode"] += time.perf_counter() - clock
             progress(len(items))
             clock = time.perf_counter()
-    scores = torch.cat(rows).numpy() if rows else np.zeros((0, len(split.classes)), np.float32)
+    found = {name: torch.cat(parts).numpy().astype(np.float32) for name, parts in rows.items()}
+    scores = found.pop("", np.zeros((0, len(split.classes)), np.float32))
     _check_finite(scores, kept)
     return Scored(
         ids=[s.id for s in kept],
         target=np.array([s.label for s in kept], np.int64),
-        scores=scores.astype(np.float32),
+        scores=scores,
         unreadable=unreadable,
         damaged=damaged,
         index_digest=digest.hexdigest(),
         seconds=seconds,
+        probes=found,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,9 @@ def metric_blocks(protocol: Protocol, scored: dict[str, Scored]) -> list[Metric]
     for name, part in scored.items():
         if len(part.ids):
             metrics += accuracy(part.scores, part.target, name)
+            for probe, scores in part.probes.items():
+                top1 = accuracy(scores, part.target, name)[0]
+                metrics.append(replace(top1, name=f"{top1.name}_{probe}"))
     complete = all(len(part.ids) for part in scored.values())
     return metrics + (protocol.summarise(metrics) if complete else [])
 
@@ -102,21 +106,16 @@ def split_data(split: Split, scored: Scored, trained_on: Split | None) -> dict[s
 
 def exposure(cell: Cell) -> dict[str, Any]:
     """What the weights saw, as far as it is declared."""
-    trained = cell.plan.train if cell.steps else None
-    data = (
-        {s.name: [f"{cell.protocol.dataset}:{trained.name}"] for s in cell.stages}
-        if trained
-        else {}
-    )
-    unseen = [s for s in cell.plan.evaluate if not trained or s.classes != trained.classes]
-    overlap = sorted(
-        {c for s in unseen for c in s.classes} & set(trained.classes if trained else ())
-    )
+    lists = {s.stage.name: s.split for s in cell.stages}
+    trained = {name for split in lists.values() for name in split.classes}
+    target = cell.stages[-1].split.classes if cell.stages else ()
+    unseen = {c for s in cell.plan.evaluate if s.classes != target for c in s.classes}
     own = cell.identity["backbone"]["name"] in ("none", "shapes-tiny")
     known = own and cell.identity["init"] is None
+    dataset = cell.protocol.dataset
     return {
-        "training_data": data,
-        "class_overlap": overlap if known or trained else None,
+        "training_data": {stage: [f"{dataset}:{s.name}"] for stage, s in lists.items()},
+        "class_overlap": sorted(unseen & trained) if known or trained else None,
         "declared": "full" if known else "partial" if trained else "unknown",
     }
 

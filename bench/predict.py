@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from rich.table import Table
 
-from ..datasets.sampling import temporal_views
+from ..datasets.sampling import FrameSampler
 from ..datasets.video import read_clip
 from .cell import preprocessing
 from .config import Resolved
@@ -31,7 +31,7 @@ def rank(
     config = resolved.config
     clip = read_clip(
         video,
-        lambda count: temporal_views(count, config.views.frames, 1).reshape(-1),
+        FrameSampler(config.views.sampling, config.views.frames),
         reader=config.data.reader,
     )
     frames = torch.from_numpy(preprocessing(resolved, method).evaluate(clip.frames)).to(where)

@@ -14,12 +14,14 @@ from ..datasets.video import VideoError, read_clip
 from ..leaderboard.predictions import save_predictions
 from ..leaderboard.record import SCHEMA_VERSION, Record, identity_changes, utc_now
 from ..leaderboard.store import RunStore
+from ..methods.base import Method
 from ..protocols.base import Data, Sample
 from . import finish, show, trainings
 from .cell import Cell
 from .environment import argv, environment
 from .errors import RunFailed, UserError
 from .evaluate import Scored, evaluate_split, flops_per_view
+from .stages import StagePlan
 from .train import Interrupted
 
 _LEFT_OVER = {"missing_keys", "unexpected_keys", "shape_mismatch"}
@@ -125,8 +127,8 @@ class Run:
 
     def _work(self, redo: bool) -> Record:
         cell = self.cell
-        if redo and cell.training_id:
-            shutil.rmtree(trainings.folder_of(self.store.root, cell), ignore_errors=True)
+        for planned in cell.stages if redo else ():
+            shutil.rmtree(trainings.folder_of(self.store.root, planned), ignore_errors=True)
         with show.progress() as bar:
             self._prepare(bar)
             self._train(bar)
@@ -144,8 +146,8 @@ class Run:
     def _prepare(self, bar: Progress) -> None:
         cell, start = self.cell, time.perf_counter()
         splits = list(cell.plan.evaluate)
-        if cell.plan.train and cell.steps and not trainings.is_done(self.store.root, cell):
-            splits.append(cell.plan.train)
+        root = self.store.root
+        splits += [p.split for p in cell.stages if not trainings.is_done(root, p)]
         task = bar.add_task("videos", total=sum(len(s.samples) for s in splits), note="")
         config = cell.resolved.config.data
         data = Data(Path(config.root) if config.root else None, config.size)
@@ -156,25 +158,34 @@ class Run:
     def _train(self, bar: Progress) -> None:
         cell, start = self.cell, time.perf_counter()
         self.phase = "train"
-        if cell.steps is None or cell.plan.train is None:
-            cell.method.to(self.device).eval()
-            return
-        samples = list(cell.plan.train.samples)
-        done = trainings.is_done(self.store.root, cell)
+        cell.method.to(self.device).eval()
+        trained = False
+        for planned in cell.stages:
+            done = trainings.is_done(self.store.root, planned)
+            trained |= not done
+            self._stage(planned, done, bar)
+        if cell.patching:
+            _patch(cell.method, cell.patching)
+        if trained:
+            self._timed("train", start)
+
+    def _stage(self, planned: StagePlan, done: bool, bar: Progress) -> None:
+        """Train one stage, or find it trained."""
+        cell = self.cell
+        samples = list(planned.split.samples)
         if not done and cell.resolved.config.data.on_bad_video == "skip":
             samples = _readable(samples, cell.resolved.config.data.reader, bar)
-        task = bar.add_task("training", total=cell.steps.total, note="")
+        name = f"training {planned.stage.name}" if len(cell.stages) > 1 else "training"
+        task = bar.add_task(name, total=planned.steps.total, note="")
 
         def tell(step: int, values: dict[str, float]) -> None:
             note = " ".join(f"{k} {v:.3g}" for k, v in values.items())
             bar.update(task, completed=step, note=note)
 
-        trainings.obtain(self.store.root, cell, samples, self.device, tell)
+        trainings.obtain(self.store.root, cell, planned, samples, self.device, tell)
         bar.remove_task(task)
         if done:
-            show.console.print(f"training {cell.training_id} found: only evaluating")
-        else:
-            self._timed("train", start)
+            show.console.print(f"{name} {planned.id} found: not trained again")
 
     def _evaluate(self, bar: Progress, number: int) -> Scored:
         cell = self.cell
@@ -198,7 +209,7 @@ class Run:
     def _finished(self, scored: dict[str, Scored]) -> Record:
         cell = self.cell
         metrics = finish.metric_blocks(cell.protocol, scored)
-        trained = cell.plan.train if cell.steps else None
+        trained = cell.stages[-1].split if cell.stages else None
         predictions = save_predictions(
             self.folder / "predictions.npz", finish.prediction_arrays(scored)
         )
@@ -247,10 +258,7 @@ class Run:
 
         cell, config = self.cell, self.cell.resolved.config
         state = cell.method.state_dict()
-        trained: set[str] = set()
-        if cell.steps:
-            for stage in cell.stages:
-                trained.update(stage.apply(cell.method))
+        trained = cell.learned()
         sizes = {n: p.numel() for n, p in cell.method.named_parameters()}
         return {
             "code_digest": cell.code_digest,
@@ -260,7 +268,7 @@ class Run:
             "trainable_params": sum(sizes[n] for n in trained),
             "frame_index_digest": digest([part.index_digest for part in scored.values()]),
             "effective_plan": {
-                "steps": cell.steps.total if cell.steps else 0,
+                "steps": cell.steps,
                 "training": cell.training_id,
                 "views": config.views.clips * config.views.crops,
                 "classes": {s.name: len(s.classes) for s in cell.plan.evaluate},
@@ -269,6 +277,15 @@ class Run:
                 "salvaged_ids": sorted(i for part in scored.values() for i in part.damaged),
             },
         }
+
+
+@torch.no_grad()
+def _patch(method: Method, ratio: float) -> None:
+    """Interpolate with the original CLIP, whose share is `ratio` (Open-VCLIP, patching)."""
+    original = method.original()
+    for name, parameter in method.named_parameters():
+        if name in original:
+            parameter.copy_(ratio * original[name] + (1 - ratio) * parameter)
 
 
 def _readable(samples: list[Sample], reader: str, bar: Progress) -> list[Sample]:

@@ -1,10 +1,8 @@
-"""What a run can be told: every key with its type, default and meaning. Unknown keys are refused.
-
-PyYAML reads `5e-6` as text: numbers and truth values given as text become what they say.
-"""
+"""What a run can be told: every key with its type, default and meaning. Unknown keys are refused."""
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -12,8 +10,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import (
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
+    ValidationError,
     ValidationInfo,
     create_model,
     field_validator,
@@ -21,52 +19,19 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 
 from ..methods.card import Option
-
-
-def _number(value: Any) -> Any:
-    """The number that a text says, else the value as it is."""
-    if isinstance(value, str):
-        for kind in (int, float):
-            try:
-                return kind(value)
-            except ValueError:
-                continue
-    return value
-
-
-def _choice(value: Any) -> Any:
-    """As `_number`; True == 1, so a Literal[1, 3] would let it through."""
-    return str(value) if isinstance(value, bool) else _number(value)
-
-
-def _truth(value: Any) -> Any:
-    """The truth value that a text says, else the value as it is."""
-    if isinstance(value, str):
-        return {"true": True, "false": False}.get(value.lower(), value)
-    return value
-
-
-def _none(value: Any) -> Any:
-    """The word none, which shells and YAML 1.2 users write for null."""
-    return None if value == "none" else value
-
-
-Integer = Annotated[int, Field(strict=True), BeforeValidator(_number)]
-Real = Annotated[float, Field(strict=True), BeforeValidator(_number)]
-Flag = Annotated[bool, Field(strict=True), BeforeValidator(_truth)]
-Positive = Annotated[Integer, Field(ge=1)]
-NonNegative = Annotated[Real, Field(ge=0)]
-Share = Annotated[Real, Field(ge=0, le=1)]
-Decay = Annotated[Real, Field(ge=0, lt=1)]
-Precision = Literal["fp32", "amp"]
-
-
-class Section(BaseModel):
-    """A group of keys: immutable, no unknown keys, no NaN or infinity."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, allow_inf_nan=False, validate_default=True
-    )
+from .fields import (
+    Decay,
+    Flag,
+    Integer,
+    NonNegative,
+    Positive,
+    Precision,
+    Real,
+    Section,
+    Share,
+    choice,
+    none,
+)
 
 
 class Backbone(Section):
@@ -75,7 +40,7 @@ class Backbone(Section):
     name: str = Field(
         default="ViT-B-16-quickgelu", description="open_clip model name, or shapes-tiny"
     )
-    pretrained: Annotated[str | None, BeforeValidator(_none)] = Field(
+    pretrained: Annotated[str | None, BeforeValidator(none)] = Field(
         default="openai", description="open_clip tag or weights file; null or none: random weights"
     )
 
@@ -97,6 +62,10 @@ class DataSource(Section):
     workers: Annotated[Integer, Field(ge=0)] = Field(
         default=2, description="processes that decode; 0: the main one (never changes results)"
     )
+    descriptions: str | None = Field(
+        default=None,
+        description="JSON-lines file of descriptions of the training videos, for methods that use them",
+    )
     limit: Positive | None = Field(
         default=None,
         description="at most so many videos per split, for debugging; such runs enter no table",
@@ -108,12 +77,16 @@ class Views(Section):
 
     frames: Positive = Field(default=8, description="frames per clip")
     clips: Positive = Field(default=1, description="temporal clips per video in evaluation")
-    crops: Annotated[Literal[1, 3], BeforeValidator(_choice)] = Field(
+    crops: Annotated[Literal[1, 3], BeforeValidator(choice)] = Field(
         default=1, description="spatial crops per clip in evaluation"
     )
-    merge: Literal["scores", "features"] = Field(
+    merge: Literal["scores", "logits", "features"] = Field(
         default="scores",
-        description="views are merged as the mean of softmax scores, or of features",
+        description="views are merged as the mean of softmax scores, of scores as they are, or of features",
+    )
+    sampling: Literal["segments", "open-vclip", "open-vclip-torchvision", "clip-vip"] = Field(
+        default="segments",
+        description="frames of evaluation: middles of equal segments, or as an authors' code picks them",
     )
 
 
@@ -132,6 +105,10 @@ class Preprocessing(Section):
     normalise: Literal["clip", "imagenet"] = Field(
         default="clip", description="pixel mean and deviation: CLIP's or ImageNet's"
     )
+    pipeline: Literal["opencv", "open-vclip", "clip-vip", "clip-vip-antialias"] = Field(
+        default="opencv",
+        description="resize and crop: the short side by OpenCV, or as an authors' code does it",
+    )
 
     @field_validator("resize")
     @classmethod
@@ -148,6 +125,10 @@ class Augment(Section):
     multiscale: list[Annotated[Real, Field(gt=0, le=1)]] = Field(
         default=[1, 0.875, 0.75, 0.66],
         description="sides of the random crop, as shares of the shorter side; []: as in evaluation",
+    )
+    short_side: list[Positive] = Field(
+        default=[],
+        description="[least, most] pixels of a random shorter side and a random crop, not multiscale",
     )
     flip: Share = Field(default=0.5, description="probability of a mirrored clip")
     jitter: Share = Field(default=0.8, description="probability of colour jitter")
@@ -173,6 +154,10 @@ class Train(Section):
     micro_batch: Positive | None = Field(
         default=None, description="videos per forward pass, divides batch_size; null: batch_size"
     )
+    optimiser: Literal["adamw", "clip-vip"] = Field(
+        default="adamw",
+        description="AdamW, or the variant in CLIP-ViP's code (decay after the step)",
+    )
     lr: Annotated[Real, Field(gt=0)] = Field(
         default=5e-6, description="peak learning rate of AdamW"
     )
@@ -181,12 +166,20 @@ class Train(Section):
         description="shell pattern of parameter names -> factor on lr; first match counts",
     )
     weight_decay: NonNegative = Field(default=0.001, description="weight decay of AdamW")
+    no_decay: list[str] = Field(
+        default=[],
+        description="shell patterns of parameter names without weight decay; 1d: all with one dimension",
+    )
     betas: tuple[Decay, Decay] = Field(default=(0.9, 0.98), description="moment decay of AdamW")
     eps: Annotated[Real, Field(gt=0)] = Field(default=1e-8, description="denominator term of AdamW")
     warmup_epochs: NonNegative = Field(default=0, description="epochs of rising learning rate")
-    schedule: Literal["cosine", "vifi", "constant"] = Field(
+    warmup_share: Share | None = Field(
+        default=None,
+        description="steps of rising learning rate as a share of all, over warmup_epochs",
+    )
+    schedule: Literal["cosine", "vifi", "constant", "linear", "open-vclip", "clip-vip"] = Field(
         default="cosine",
-        description="learning rate after warm-up; vifi: as the authors' code counts",
+        description="learning rate after warm-up; vifi, open-vclip, clip-vip: as the authors' code counts",
     )
     min_lr_ratio: Share = Field(default=0.01, description="last learning rate, as a share of lr")
     label_smoothing: Decay = Field(
@@ -198,9 +191,16 @@ class Train(Section):
         default=None, description="largest gradient norm; null: not clipped"
     )
     precision: Precision = Field(default="fp32", description="fp32, or mixed precision")
-    sampling: Literal["segments"] = Field(
+    sampling: Literal["segments", "open-vclip", "open-vclip-torchvision", "clip-vip"] = Field(
         default="segments",
-        description="training frames: one at a random place of each equal segment",
+        description="training frames: one at a random place of each equal segment, or as an authors' code",
+    )
+    ensemble: Flag = Field(
+        default=False, description="train against all templates averaged, not only the first one"
+    )
+    average_from: Positive | None = Field(
+        default=None,
+        description="the result is the mean of the weights after this epoch and each later one; null: last",
     )
     checkpoint_every: Annotated[Real, Field(gt=0)] = Field(
         default=20, description="seconds between resumable checkpoints"
@@ -216,11 +216,56 @@ class Train(Section):
         return value
 
 
+def _first(error: ValidationError) -> str:
+    """The first finding about training settings: "lrr is no training setting"."""
+    item = error.errors()[0]
+    places = [".".join(map(str, item["loc"][:n])) for n in range(len(item["loc"]), 0, -1)]
+    known = leaves(Train)
+    key = next((place for place in places if place in known), None)
+    if key is None:
+        close = difflib.get_close_matches(places[0], known, 1, 0.4)
+        return f"{places[0]} is no training setting" + (
+            f"; did you mean {close[0]}?" if close else ""
+        )
+    own = item.get("ctx", {}).get("error")
+    return f"{key}: {own}" if own else f"{key}: {item['input']!r} is not {wanted(known[key])}"
+
+
+def merged(train: Train, changes: Mapping[str, Any]) -> Train:
+    """Training settings with some replaced; sections merge, everything else is replaced.
+
+    Raises:
+        pydantic.ValidationError: unknown keys or wrong values.
+    """
+    values = train.model_dump()
+    for key, value in changes.items():
+        section = (
+            isinstance(values.get(key), dict) and key == "augment" and isinstance(value, Mapping)
+        )
+        values[key] = {**values[key], **value} if section else value
+    return Train.model_validate(values)
+
+
 class Evaluation(Section):
     """How features and scores are computed."""
 
     batch_size: Positive = Field(default=32, description="views per forward pass")
     precision: Precision = Field(default="fp32", description="fp32, or mixed precision")
+    patching: list[Share] = Field(
+        default=[0.0],
+        description="shares r of CLIP in the tested weights, r CLIP + (1 - r) trained; a run for each",
+    )
+    probe: Annotated[Literal["time"] | None, BeforeValidator(none)] = Field(
+        default=None,
+        description="time: test also on reversed, shuffled and frozen frames; such runs enter no table",
+    )
+
+    @field_validator("patching")
+    @classmethod
+    def _some(cls, value: list[float]) -> list[float]:
+        if not value or len(set(value)) < len(value):
+            raise ValueError("it needs at least one ratio, each once")
+        return value
 
 
 class RunConfig(Section):
@@ -240,6 +285,10 @@ class RunConfig(Section):
         default=["a photo of a {}."], description="templates; {} stands for the class name"
     )
     train: Train = Train()
+    stages: dict[str, dict[str, Any]] = Field(
+        default={},
+        description="settings of one stage by its name, over those of train: {prompt: {lr: 0.04}}",
+    )
     eval: Evaluation = Evaluation()
     seeds: list[Annotated[Integer, Field(ge=0)]] = Field(
         default=[1], description="one run for each"
@@ -255,6 +304,23 @@ class RunConfig(Section):
             raise ValueError(f"the template {bad[0]!r} must contain exactly one {{}}")
         return value
 
+    @field_validator("stages")
+    @classmethod
+    def _trainable(
+        cls, value: dict[str, dict[str, Any]], info: ValidationInfo
+    ) -> dict[str, dict[str, Any]]:
+        for name, changes in value.items():
+            if isinstance(base := info.data.get("train"), Train):
+                try:
+                    merged(base, changes)
+                except ValidationError as error:
+                    raise ValueError(f"{name}.{_first(error)}") from None
+        return value
+
+    def train_of(self, stage: str) -> Train:
+        """The training settings of a stage: `train` with what `stages` says of it."""
+        return merged(self.train, self.stages.get(stage, {}))
+
     @field_validator("seeds")
     @classmethod
     def _distinct(cls, value: list[int]) -> list[int]:
@@ -269,11 +335,16 @@ class RunConfig(Section):
 _BY_DEFAULT: dict[type, Any] = {bool: Flag, int: Integer, float: Real, str: str, list: list}
 
 
+def _kind(option: Option) -> Any:
+    kind = _BY_DEFAULT.get(type(option.default), Any)
+    return Annotated[kind | None, BeforeValidator(none)] if option.nullable else kind
+
+
 def schema_for(options: Mapping[str, Option]) -> type[RunConfig]:
     """The schema with a method's own options, which have the types of their defaults."""
     fields: dict[str, Any] = {
-        name: (_BY_DEFAULT.get(type(o.default), Any), Field(default=o.default, description=o.help))
-        for name, o in options.items()
+        name: (_kind(option), Field(default=option.default, description=option.help))
+        for name, option in options.items()
     }
     own = create_model("Options", __base__=Section, **fields)
     whole: dict[str, Any] = {"options": (own, own())}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -59,17 +60,18 @@ class Session:
         from . import show
 
         device = self.device()
-        before: Any = None
-        for variant in self.protocol.variants:
-            for seed in self.resolved.config.seeds:
-                cell, report = self._cell(variant, seed)
-                if before is not None and cell.run_id == before:
-                    show.console.print(
-                        f"seed {seed} changes nothing here: nothing is trained or drawn"
-                    )
-                    continue
-                before = cell.run_id
-                self._one(cell, report, device, dry)
+        seen: set[str] = set()
+        config = self.resolved.config
+        for variant, seed, ratio in product(
+            self.protocol.variants, config.seeds, config.eval.patching
+        ):
+            cell, report = self._cell(variant, seed, ratio)
+            if cell.run_id in seen:
+                which = f"seed {seed}" if len(config.seeds) > 1 else f"patching {ratio:g}"
+                show.console.print(f"{which} changes nothing here: nothing is trained or drawn")
+                continue
+            seen.add(cell.run_id)
+            self._one(cell, report, device, dry)
         if not dry:
             show.console.print(
                 f"records in {self.store.root}; table: bench leaderboard {self.store.root}"
@@ -106,22 +108,37 @@ class Session:
         config = self.resolved.config
         needs = card(config.method, self.plugins).backbone
         torch.manual_seed(seed)
-        method = build_method(
-            config.method,
-            config.backbone.name if needs else None,
-            (config.backbone.pretrained or "none") if needs else None,
-            **config.options,
-        )
+        try:
+            method = build_method(
+                config.method,
+                config.backbone.name if needs else None,
+                (config.backbone.pretrained or "none") if needs else None,
+                **config.options,
+            )
+        except ValueError as error:  # a method's own check of its options
+            raise UserError(f"method {config.method}: {error}") from None
+        if any(config.eval.patching):
+            method.keep_original()
         return method, load_checkpoint(method, config.checkpoint) if config.checkpoint else (
             None,
             None,
         )
 
-    def _cell(self, variant: str, seed: int) -> tuple[Any, Any]:
+    def _cell(self, variant: str, seed: int, patching: float) -> tuple[Any, Any]:
         from .cell import make_cell
 
         method, (init, report) = self.method(seed)
-        cell = make_cell(self.resolved, self.protocol, variant, seed, method, init, self.plugins)
+        cell = make_cell(
+            self.resolved,
+            self.protocol,
+            variant,
+            seed,
+            patching,
+            method,
+            init,
+            missing=report.missing_keys if report else (),
+            plugins=self.plugins,
+        )
         return cell, report
 
     def device(self) -> Any:

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from ..leaderboard.record import Record
 from .cell import Cell
+from .stages import StagePlan
 
 console = Console(highlight=False)
 progress_console = Console(stderr=True, highlight=False)
@@ -42,8 +43,9 @@ def plan(cell: Cell, device: str) -> None:
     table.add_row("method", f"{config.method}  on {backbone['name']} ({weights})")
     version = f"version {proto.version}, digest {cell.identity['protocol']['digest'][:12]}"
     table.add_row("protocol", f"{proto.id}  ({version})")
-    if cell.plan.train and cell.steps:
-        table.add_row("train on", _split_line(cell.plan.train))
+    for planned in cell.stages:
+        name = f"train on ({planned.stage.name})" if len(cell.stages) > 1 else "train on"
+        table.add_row(name, _split_line(planned.split))
     for split in cell.plan.evaluate:
         table.add_row("evaluate on", _split_line(split))
     shown = ", ".join(config.prompts[:3]) + (", ..." if len(config.prompts) > 3 else "")
@@ -54,7 +56,10 @@ def plan(cell: Cell, device: str) -> None:
         f"{views.clips} clips x {views.crops} crops of {views.frames} frames at {pre.size} px, "
         f"{pre.interpolation}, {config.data.reader}",
     )
-    table.add_row("training", _training_line(cell))
+    for line in _training_lines(cell):
+        table.add_row("training", line)
+    if cell.patching:
+        table.add_row("patching", f"{cell.patching:g} of the original CLIP in the tested weights")
     table.add_row("paper reports", _reported_line(cell))
     table.add_row("device", device)
     console.print(table)
@@ -64,25 +69,28 @@ def _split_line(split) -> str:
     return f"{split.name}: {len(split.classes)} classes, {len(split.samples)} videos"
 
 
-def _training_line(cell: Cell) -> str:
-    steps, train = cell.steps, cell.resolved.config.train
+def _training_lines(cell: Cell) -> list[str]:
     total = sum(p.numel() for p in cell.method.parameters())
-    if steps is None or train is None:
-        why = "" if cell.stages or not cell.plan.train else " (this method does not train)"
+    if not cell.stages:
+        why = " (this method does not train)"
         if cell.plan.train is None:
             why = " (this protocol has no training set)"
-        if cell.identity["init"] is not None and cell.protocol.family == "zs":
+        elif cell.identity["init"] is not None:
             why = " (the checkpoint takes its place)"
-        return f"none{why}; {total:,} parameters"
-    trained = 0
-    for stage in cell.stages:
-        stage.apply(cell.method)
-        trained += sum(p.numel() for p in cell.method.parameters() if p.requires_grad)
+        return [f"none{why}; {total:,} parameters"]
+    return [_stage_line(cell, planned, total) for planned in cell.stages]
+
+
+def _stage_line(cell: Cell, planned: StagePlan, total: int) -> str:
+    names = set(planned.stage.apply(cell.method))
+    trained = sum(p.numel() for n, p in cell.method.named_parameters() if n in names)
+    train, steps = planned.train, planned.steps
     parts = " in one pass" if steps.accumulate == 1 else f" in {steps.accumulate} passes"
-    names = ", ".join(stage.name for stage in cell.stages)
+    averaged = f", averaged from epoch {train.average_from}" if train.average_from else ""
     return (
-        f"{names}: {trained:,} of {total:,} parameters, {train.epochs} epochs, "
+        f"{planned.stage.name}: {trained:,} of {total:,} parameters, {train.epochs} epochs, "
         f"{steps.total} steps of {steps.batch} videos{parts}, lr {train.lr:g} ({train.schedule})"
+        f"{averaged}; address {planned.id}"
     )
 
 

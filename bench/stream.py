@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from ..datasets.sampling import sample_rng, segment_random
+from ..datasets.sampling import FrameSampler, Timing, sample_rng
 from ..datasets.transforms import Augment, Preprocess
 from ..datasets.video import VideoError, read_clip
-from ..protocols.base import Sample, Split
+from ..protocols.base import Sample
 from .mixing import mix
 from .schema import RunConfig
+
+if TYPE_CHECKING:
+    from .stages import StagePlan
 
 
 @dataclass(frozen=True)
@@ -48,22 +51,29 @@ class Steps:
         return cls(videos, batch, micro, videos // batch, epochs * (videos // batch))
 
 
+@dataclass(frozen=True)
+class _WithMiddle(FrameSampler):
+    """The frames of a clip, then the middle frame of the video."""
+
+    def __call__(self, count: int, timing: Timing | None = None) -> np.ndarray:
+        return np.append(super().__call__(count, timing), count // 2)
+
+
 class TrainStream(Dataset):
-    """Item i is micro-batch i of the training, whichever worker makes it, and in whatever order."""
+    """Item i is micro-batch i of a stage, whichever worker makes it, and in whatever order."""
 
     def __init__(
         self,
-        split: Split,
+        planned: StagePlan,
         samples: Sequence[Sample],
         config: RunConfig,
         preprocess: Preprocess,
         seed: int,
     ):
-        assert config.train is not None
-        self.split, self.samples, self.config, self.seed = split, list(samples), config, seed
-        self.preprocess = preprocess
-        self.augment = Augment(**config.train.augment.model_dump())
-        train = config.train
+        self.planned, self.samples, self.config, self.seed = planned, list(samples), config, seed
+        self.preprocess, self.train = preprocess, planned.train
+        self.augment = Augment(**planned.train.augment.model_dump())
+        train = planned.train
         self.steps = Steps.of(len(self.samples), train.epochs, train.batch_size, train.micro_batch)
 
     def __len__(self) -> int:
@@ -79,29 +89,54 @@ class TrainStream(Dataset):
 
     def __getitem__(self, number: int) -> dict[str, Any]:
         epoch, samples = self.samples_of(number)
-        train = self.config.train
-        assert train is not None
         try:
             frames = torch.stack([self._read(sample, epoch) for sample in samples])
         except VideoError as error:  # as data: an exception would leave a worker as a traceback
             return {"error": str(error)}
-        k, smooth = len(self.split.classes), train.label_smoothing
-        targets = torch.full((len(samples), k), smooth / k)
-        targets[torch.arange(len(samples)), [s.label for s in samples]] += 1 - smooth
+        item: dict[str, Any] = {"frames": frames, "ids": [s.id for s in samples]}
+        if self.planned.stage.texts == "omnisource":
+            item |= {"frames": frames[:, :-1], "images": frames[:, -1:]}
+            item["captions"] = [s.frame_caption for s in samples]
+        if any(s.description for s in samples):
+            item["descriptions"] = [s.description for s in samples]
+        if self.planned.stage.texts == "classes":
+            return item | self._labels(item["frames"], samples, number)
+        texts = [self._caption(sample, epoch) for sample in samples]
+        return item | {"texts": texts, "targets": torch.eye(len(samples))}
+
+    def _labels(
+        self, frames: torch.Tensor, samples: list[Sample], number: int
+    ) -> dict[str, torch.Tensor]:
+        """Smoothed targets over the classes, mixed with the frames if the recipe says so."""
+        train, k = self.train, len(self.planned.split.classes)
+        targets = torch.full((len(samples), k), train.label_smoothing / k)
+        rows = torch.arange(len(samples))
+        targets[rows, [s.label for s in samples]] += 1 - train.label_smoothing
         rng = sample_rng(self.seed, "mix", number)
         frames, targets = mix(frames, targets, train.mixup, train.cutmix, rng)
-        return {"frames": frames, "targets": targets, "ids": [s.id for s in samples]}
+        return {"frames": frames, "targets": targets}
+
+    def _caption(self, sample: Sample, epoch: int) -> str:
+        """One caption of the video, drawn anew in every epoch."""
+        rng = sample_rng(self.seed, "caption", sample.id, epoch)
+        return sample.captions[rng.randint(len(sample.captions))]
 
     def _read(self, sample: Sample, epoch: int) -> torch.Tensor:
         rng = sample_rng(self.seed, "clip", sample.id, epoch)
-        data = self.config.data
+        data, frames = self.config.data, self.config.views.frames
+        sampler = _WithMiddle if self.planned.stage.texts == "omnisource" else FrameSampler
         clip = read_clip(
             sample.path,
-            lambda count: segment_random(count, self.config.views.frames, rng),
+            sampler(self.train.sampling, frames, rng=rng),
             reader=data.reader,
-            on_bad="salvage" if data.on_bad_video == "salvage" else "fail",
+            on_bad=_on_bad(data.on_bad_video),
         )
         return torch.from_numpy(self.augment.apply(clip.frames, self.preprocess, rng))
+
+
+def _on_bad(word: str) -> Literal["fail", "salvage"]:
+    """The reader's word; leaving a video out is the caller's work."""
+    return "salvage" if word == "salvage" else "fail"
 
 
 class FromStep(Sampler[int]):
@@ -127,18 +162,14 @@ class EvalViews(Dataset):
         return len(self.samples)
 
     def __getitem__(self, number: int) -> dict[str, Any]:
-        from ..datasets.sampling import temporal_views
-
         data, views = self.config.data, self.config.views
-        wanted: list[np.ndarray] = []
-
-        def sample(count: int) -> np.ndarray:
-            wanted.append(temporal_views(count, views.frames, views.clips))
-            return wanted[-1].reshape(-1)
-
-        on_bad = "salvage" if data.on_bad_video == "salvage" else "fail"
         try:
-            clip = read_clip(self.samples[number].path, sample, reader=data.reader, on_bad=on_bad)
+            clip = read_clip(
+                self.samples[number].path,
+                FrameSampler(views.sampling, views.frames, views.clips),
+                reader=data.reader,
+                on_bad=_on_bad(data.on_bad_video),
+            )
         except VideoError as error:
             return {"number": number, "error": str(error)}
         crops = self.preprocess.evaluate(clip.frames)

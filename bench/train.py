@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import logging
 import os
 import random
@@ -24,8 +23,8 @@ from mmengine.runner import BaseLoop, IterBasedTrainLoop, Runner
 
 from ..methods.base import Batch, Method
 from .errors import RunFailed, UserError
+from .optimiser import build_optimiser
 from .schedule import FactorLR
-from .schema import RunConfig
 from .stream import FromStep, TrainStream, loader
 
 LAST = "last.pth"
@@ -42,15 +41,18 @@ class TrainingDiverged(RunFailed):
 class _Trainable(BaseModel):
     """What mmengine trains: the method's loss on a batch of the stream."""
 
-    def __init__(self, method: Method, texts: list[str]):
+    def __init__(self, method: Method, texts: list[str], templates: int):
         super().__init__()
-        self.method, self.texts = method, texts
+        self.method, self.texts, self.templates = method, texts, templates
 
     def init_weights(self) -> None:
         """Weights come from the backbone."""
 
     def forward(self, mode: str = "loss", **data: Any) -> dict[str, torch.Tensor]:
-        batch = Batch(data["frames"], self.texts, data["targets"], data["ids"])
+        data.setdefault("texts", self.texts)
+        paired = data["texts"] is not self.texts
+        templates = 1 if paired else self.templates
+        batch = Batch(**data, paired=paired, templates=templates)
         losses = self.method.loss(batch)
         if not bool(torch.isfinite(losses["loss"])):
             raise TrainingDiverged(
@@ -148,6 +150,45 @@ class Resumable(Hook):
             torch.cuda.set_rng_state_all([s.cpu() for s in state["cuda"]])
 
 
+class Averaging(Hook):
+    """Averages the weights at the end of the epochs from `first` on (Open-VCLIP's weight averaging)."""
+
+    def __init__(self, method: Method, first: int, per_epoch: int):
+        self.method, self.first, self.per_epoch = method, first, per_epoch
+        self.count = 0
+        self.sums: dict[str, torch.Tensor] = {}
+
+    def _learning(self) -> dict[str, torch.nn.Parameter]:
+        return {n: p for n, p in self.method.named_parameters() if p.requires_grad}
+
+    def after_train_iter(self, runner: Runner, batch_idx: int, **_: Any) -> None:
+        """Add the weights if an epoch ends here."""
+        epoch, rest = divmod(batch_idx + 1, self.per_epoch)
+        if rest or epoch < self.first:
+            return
+        for name, parameter in self._learning().items():
+            value = parameter.detach().double()
+            self.sums[name] = self.sums[name] + value if self.count else value
+        self.count += 1
+
+    def after_train(self, runner: Runner) -> None:
+        """Put the averages in place, if training came to its end."""
+        if runner.iter < runner.max_iters:
+            return
+        for name, parameter in self._learning().items():
+            parameter.data.copy_(self.sums[name] / self.count)
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Keep the sums for a resumed training."""
+        checkpoint["averaging"] = {"count": self.count, "sums": self.sums}
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Go on with the sums so far."""
+        self.count = checkpoint["averaging"]["count"]
+        sums = checkpoint["averaging"]["sums"]
+        self.sums = {name: value.to(self.method.device) for name, value in sums.items()}
+
+
 class Report(Hook):
     """Tells the caller how far training is."""
 
@@ -176,12 +217,11 @@ def train_stage(
         Interrupted: Ctrl-C; the state is saved and a new call goes on from there.
         TrainingDiverged: a loss that is not finite; VideoError: a video that cannot be read.
     """
-    train, steps = stream.config.train, stream.steps
-    assert train is not None
+    train, steps = stream.train, stream.steps
     if train.precision == "amp" and method.device.type == "cpu":
         raise RunFailed("train.precision=amp needs a GPU; use fp32 on the CPU")
     keeper = Resumable(folder, train.checkpoint_every, steps.accumulate)
-    optimiser = _optimiser(method, stream.config)
+    optimiser = build_optimiser(method, train)
     wrapper_class = AmpOptimWrapper if train.precision == "amp" else OptimWrapper
     wrapper = wrapper_class(
         optimizer=optimiser,
@@ -189,12 +229,18 @@ def train_stage(
         clip_grad={"max_norm": train.grad_clip} if train.grad_clip else None,
     )
     warmup = round(train.warmup_epochs * steps.per_epoch)
+    if train.warmup_share is not None:
+        warmup = int(train.warmup_share * steps.total)
+    hooks: list[Hook] = [keeper, Report(tell, steps.accumulate)]
+    if train.average_from is not None:
+        per_epoch = steps.per_epoch * steps.accumulate
+        hooks.insert(0, Averaging(method, train.average_from, per_epoch))
     schedule = FactorLR(
         optimiser, train.schedule, steps.total, warmup, train.min_lr_ratio, steps.accumulate
     )
     resuming = (folder / LAST).is_file()
     runner = Runner(
-        model=_Trainable(method, texts),
+        model=_Trainable(method, texts, len(stream.planned.templates)),
         work_dir=str(folder / "log"),
         train_dataloader=loader(
             stream, stream.config.data.workers, FromStep(len(stream)), batch_size=None
@@ -203,7 +249,7 @@ def train_stage(
         optim_wrapper=wrapper,
         param_scheduler=schedule,
         default_hooks={"logger": None, "timer": None, "checkpoint": None, "sampler_seed": None},
-        custom_hooks=[keeper, Report(tell, steps.accumulate)],
+        custom_hooks=hooks,
         load_from=str(folder / LAST) if resuming else None,
         resume=resuming,
         log_level=logging.ERROR,
@@ -215,23 +261,6 @@ def train_stage(
         runner.train()
     if keeper.asked_to_stop and runner.iter < len(stream):
         raise Interrupted(f"training stopped after {runner.iter // steps.accumulate} steps")
-
-
-def _optimiser(method: Method, config: RunConfig) -> torch.optim.Optimizer:
-    train = config.train
-    assert train is not None
-    groups: dict[float, list[torch.nn.Parameter]] = {}
-    for name, parameter in method.named_parameters():
-        if parameter.requires_grad:
-            matches = (f for p, f in train.lr_factors.items() if fnmatch.fnmatchcase(name, p))
-            groups.setdefault(next(matches, 1.0), []).append(parameter)
-    return torch.optim.AdamW(
-        [{"params": group, "lr": train.lr * factor} for factor, group in groups.items()],
-        lr=train.lr,
-        betas=train.betas,
-        eps=train.eps,
-        weight_decay=train.weight_decay,
-    )
 
 
 class _StopBetweenSteps:

@@ -20,55 +20,59 @@ from ..methods.checkpoint import WeightsError, load_strict
 from ..protocols.base import Sample
 from .cell import Cell
 from .errors import RunFailed
+from .stages import StagePlan
 from .stream import TrainStream
 
 Tell = Callable[[int, dict[str, float]], None]
 FINAL = "final.safetensors"
 
 
-def folder_of(root: Path, cell: Cell) -> Path:
-    """Where a training is kept: `<out>/trainings/<address>`."""
-    assert cell.training_id is not None
-    return root / "trainings" / cell.training_id
+def folder_of(root: Path, planned: StagePlan) -> Path:
+    """Where the training of a stage is kept: `<out>/trainings/<address>`."""
+    return root / "trainings" / planned.id
 
 
-def is_done(root: Path, cell: Cell) -> bool:
-    """Whether the final weights are there."""
-    return (folder_of(root, cell) / FINAL).is_file()
+def is_done(root: Path, planned: StagePlan) -> bool:
+    """Whether the final weights of a stage are there."""
+    return (folder_of(root, planned) / FINAL).is_file()
 
 
-def obtain(root: Path, cell: Cell, samples: list[Sample], device: torch.device, tell: Tell) -> None:
-    """Load the trained weights into `cell.method`, training (or going on with it) if need be.
+def obtain(
+    root: Path,
+    cell: Cell,
+    planned: StagePlan,
+    samples: list[Sample],
+    device: torch.device,
+    tell: Tell,
+) -> None:
+    """Load what a stage learns into `cell.method`, training (or going on with it) if need be.
 
-    Kept: `final.safetensors` (what learned), `training.json` (what defines it), `log.csv`; the resumable
-    checkpoint is removed when the training is complete.
+    The stages before it must have been obtained. Kept: `final.safetensors` (what learned),
+    `training.json` (what defines it), `log.csv`; the resumable checkpoint is removed at the end.
 
     Raises:
         Interrupted, TrainingDiverged, VideoError: see `train_stage`.
         RunFailed: another process is busy with the same training, or the disk is full.
     """
-    folder = folder_of(root, cell)
+    folder = folder_of(root, planned)
     folder.mkdir(parents=True, exist_ok=True)
-    method = cell.method
     try:
         with FileLock(folder / "lock", timeout=0):
             if not (folder / FINAL).is_file():
-                _train(folder, cell, samples, device, tell)
+                _train(folder, cell, planned, samples, device, tell)
     except Timeout:
         raise RunFailed(
-            f"training {cell.training_id} is being made by another process ({folder}); wait for it"
+            f"training {planned.id} is being made by another process ({folder}); wait for it"
         ) from None
-    load_learned(method, load_file(folder / FINAL), f"training {cell.training_id}")
-    method.to(device).eval()
+    load_learned(cell.method, load_file(folder / FINAL), f"training {planned.id}")
+    cell.method.to(device).eval()
 
 
-def learned(method: Method, cell: Cell) -> dict[str, Tensor]:
-    """Name -> tensor of everything that some stage trains."""
-    names: set[str] = set()
-    for stage in cell.stages:
-        names.update(stage.apply(method))
+def learned(method: Method, planned: StagePlan) -> dict[str, Tensor]:
+    """Name -> tensor of everything that the stage trains."""
     state = method.state_dict()
-    return {name: state[name].detach().cpu().contiguous() for name in sorted(names)}
+    names = sorted(planned.stage.apply(method))
+    return {name: state[name].detach().cpu().contiguous() for name in names}
 
 
 def load_learned(method: Method, state: dict[str, Tensor], what: str) -> None:
@@ -88,19 +92,24 @@ def is_learned(state: dict[str, Any], method: Method) -> bool:
 
 
 def _train(
-    folder: Path, cell: Cell, samples: list[Sample], device: torch.device, tell: Tell
+    folder: Path,
+    cell: Cell,
+    planned: StagePlan,
+    samples: list[Sample],
+    device: torch.device,
+    tell: Tell,
 ) -> None:
     from .train import LAST, train_stage
 
-    config, plan = cell.resolved.config, cell.plan
-    assert plan.train is not None
-    method = cell.method.to(device)
-    stream = TrainStream(plan.train, samples, config, cell.preprocess, cell.seed)
-    parts = ("method", "backbone", "init", "preprocess", "train")
-    about = {**{p: cell.identity[p] for p in parts}, "code_digest": cell.code_digest}
+    config, method = cell.resolved.config, cell.method.to(device)
+    stream = TrainStream(planned, samples, config, cell.preprocess, cell.seed)
+    parts = ("method", "backbone", "init", "preprocess")
+    about = {**{p: cell.identity[p] for p in parts}, "train": planned.describe()}
+    about |= {"stage": planned.stage.name, "seed": cell.seed, "code_digest": cell.code_digest}
     (folder / "training.json").write_text(json.dumps(about, indent=1, sort_keys=True) + "\n")
-    _check_space(folder, method, cell)
-    texts = [config.prompts[0].format(name) for name in plan.train.classes]
+    _check_space(folder, method, planned)
+    names, templates = planned.split.classes, planned.templates
+    texts = [template.format(name) for name in names for template in templates]
     with (folder / "log.csv").open("a", newline="") as file:
         log = csv.writer(file)
 
@@ -109,24 +118,18 @@ def _train(
             file.flush()
             tell(step, values)
 
-        for stage in cell.stages:
-            done = folder / f"stage-{stage.name}.safetensors"
-            stage.apply(method)
-            if done.is_file():
-                load_learned(method, load_file(done), f"stage {stage.name}")
-                continue
-            train_stage(method, stream, texts, folder, note)
-            _save(learned(method, cell), done)
-            (folder / LAST).unlink(missing_ok=True)
-    _save(learned(method, cell), folder / FINAL)
-    for stage in cell.stages:
-        (folder / f"stage-{stage.name}.safetensors").unlink(missing_ok=True)
+        method.enter(planned.stage)
+        planned.stage.apply(method)
+        train_stage(method, stream, texts, folder, note)
+        method.enter(None)
+    _save(learned(method, planned), folder / FINAL)
+    (folder / LAST).unlink(missing_ok=True)
 
 
-def _check_space(folder: Path, method: Method, cell: Cell) -> None:
+def _check_space(folder: Path, method: Method, planned: StagePlan) -> None:
     """Refuse to start where the checkpoints will not fit: all weights, and the learned ones 4 times."""
     whole = sum(v.numel() * v.element_size() for v in method.state_dict().values())
-    part = sum(v.numel() * v.element_size() for v in learned(method, cell).values())
+    part = sum(v.numel() * v.element_size() for v in learned(method, planned).values())
     needed, free = 2 * (whole + 2 * part) + 2 * part, shutil.disk_usage(folder).free
     if free < needed:
         raise RunFailed(

@@ -1,6 +1,7 @@
-"""Pixels of a whole clip: sizes and colours, uint8 [T, H, W, 3] to uint8, without randomness.
+"""Pixels of a whole clip: sizes and colours, without randomness.
 
-Sizes follow mmcv (OpenCV's bilinear) or Pillow (bicubic), colours follow torchvision.
+uint8 [T, H, W, 3] to uint8: sizes follow mmcv (OpenCV's bilinear) or Pillow (bicubic), colours
+follow torchvision. float32 [T, 3, H, W] to float32: sizes follow PyTorch.
 """
 
 from __future__ import annotations
@@ -21,10 +22,7 @@ def resize_short_side(frames: Frames, short: int, interpolation: str) -> Frames:
     Raises:
         ValueError: if frames are not uint8 [T, H, W, 3] with something in them.
     """
-    if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[3] != 3 or not frames.size:
-        raise ValueError(
-            f"frames must be uint8 [T, H, W, 3], not {frames.dtype} {list(frames.shape)}"
-        )
+    check_frames(frames)
     height, width = frames.shape[1:3]
     scale = short / min(height, width)
     return resize(frames, int(height * scale + 0.5), int(width * scale + 0.5), interpolation)
@@ -38,6 +36,39 @@ def resize(frames: Frames, height: int, width: int, interpolation: str) -> Frame
         scaled = [cv2.resize(f, (width, height), interpolation=cv2.INTER_LINEAR) for f in frames]
         return np.stack(scaled).astype(np.uint8, copy=False)
     return np.stack([_bicubic(_bicubic(f, width, axis=1), height, axis=0) for f in frames])
+
+
+def check_frames(frames: Frames) -> None:
+    """Raise ValueError if frames are not uint8 [T, H, W, 3] with something in them."""
+    if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[3] != 3 or not frames.size:
+        raise ValueError(
+            f"frames must be uint8 [T, H, W, 3], not {frames.dtype} {list(frames.shape)}"
+        )
+
+
+def resize_floats(
+    frames: NDArray[np.float32], height: int, width: int, interpolation: str, antialias: bool
+) -> NDArray[np.float32]:
+    """Scale float32 [T, C, H, W] to a size by PyTorch, with half-pixel centres, without clamping.
+
+    Args:
+        frames: the clip.
+        height: wanted, in pixels.
+        width: likewise.
+        interpolation: "bilinear" or "bicubic".
+        antialias: widen the filter when shrinking.
+    """
+    if frames.shape[2:] == (height, width):
+        return frames
+    import torch
+
+    return torch.nn.functional.interpolate(
+        torch.from_numpy(np.ascontiguousarray(frames)),
+        size=(height, width),
+        mode=interpolation,
+        align_corners=False,
+        antialias=antialias,
+    ).numpy()
 
 
 def adjust_brightness(frames: Frames, factor: float) -> Frames:

@@ -29,7 +29,7 @@ __all__ = ["READERS", "Clip", "VideoError", "count_frames", "read_clip", "reader
 READERS = ("pyav", "decord", "torchcodec")
 ON_BAD = ("fail", "salvage")
 
-Sample = Callable[[int], Sequence[int] | NDArray[np.integer[Any]]]
+Sample = Callable[..., Sequence[int] | NDArray[np.integer[Any]]]
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,8 @@ def read_clip(
 
     Args:
         path: a video file.
-        sample: number of frames -> indices wanted, in any order, repeats allowed.
+        sample: number of frames -> indices wanted, in any order, repeats allowed. If its
+            attribute `wants_timing` is true it is called with the number and the video's Timing.
         reader: one of READERS. decord and torchcodec run in a child process, are checked
             against the packets of the file, and their time limit ends them wherever they are;
             PyAV is stopped between packets.
@@ -129,7 +130,7 @@ def _read_here(path: str | os.PathLike[str], sample: Sample, on_bad: str, timeou
         else:
             source.require_whole()
             count, read = source.count, source.frames
-        indices = _indices(sample, count)
+        indices = _indices(sample, count, source)
         found = read(np.unique(indices).tolist())
         frames = _stack(source, [found[i] for i in indices.tolist()])
         return Clip(frames, indices, count, source.stream.index, source.damaged)
@@ -148,7 +149,7 @@ def _read_by_child(
                 "torchcodec returns the frame before the one asked for in AVI files; "
                 "read it with --reader pyav",
             )
-        indices = _indices(sample, source.count)
+        indices = _indices(sample, source.count, source)
         wanted, inverse = np.unique(indices, return_inverse=True)
         context = source.stream.codec_context
         sides = sorted((context.height, context.width))
@@ -176,9 +177,10 @@ def _read_by_child(
     return Clip(frames[inverse], indices, request["count"], request["stream"], damaged=False)
 
 
-def _indices(sample: Sample, count: int) -> NDArray[np.int64]:
+def _indices(sample: Sample, count: int, source: Source) -> NDArray[np.int64]:
     """Ask `sample` for indices and check them: int64 [T]."""
-    given = np.asarray(sample(count))
+    more = (source.timing(),) if getattr(sample, "wants_timing", False) else ()
+    given = np.asarray(sample(count, *more))
     if given.ndim != 1 or given.size == 0 or given.dtype.kind not in "iu":
         raise ValueError(f"sample must give a list of at least one whole number, not {given!r}")
     indices = given.astype(np.int64)

@@ -23,6 +23,7 @@ from av.stream import Disposition
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
+from .sampling import Timing
 from .video_error import Deadline, VideoError
 
 LINEAR_SECONDS = 20.0
@@ -76,6 +77,17 @@ class Source:
             elif packet.pts is not None and key is not None and packet.pts < key:
                 return True
         return False
+
+    def timing(self) -> Timing:
+        """What the stream says about time.
+
+        Raises:
+            VideoError: if it states no frame rate.
+        """
+        rate, duration = self.stream.average_rate or self.stream.guessed_rate, self.stream.duration
+        if not rate:
+            raise VideoError(self.path, "it states no frame rate; convert it, for example to MP4")
+        return Timing(float(rate), duration / self.count if duration else None)
 
     def require_whole(self) -> None:
         """Raise VideoError if the scan found the file cut off or a packet broken."""

@@ -12,7 +12,15 @@ import math
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 ABSENT = "(absent)"
 """Stands in `identity_changes` for a key that one of the two identities does not have."""
@@ -129,6 +137,9 @@ class ProtocolIdentity(Block):
         return self
 
 
+_ADDED = ("patching", "probe")
+
+
 class EvalIdentity(Block):
     """How scores are computed from the trained method."""
 
@@ -138,12 +149,23 @@ class EvalIdentity(Block):
     seed: int | None = Field(
         description="Seed of an untrained method that draws, such as random; else null"
     )
+    patching: float | None = Field(
+        default=None, gt=0, le=1, description="Share of the original CLIP in the tested weights"
+    )
+    probe: str | None = Field(default=None, description="Probe that ran beside, such as time")
+
+    @model_serializer(mode="wrap")
+    def _without_unused(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what is not used, so that records from before these fields keep their ids."""
+        content: dict[str, Any] = handler(self)
+        return {k: v for k, v in content.items() if v is not None or k not in _ADDED}
 
 
 class Identity(Block):
     """Everything that decides the result, known before work starts. `run_id` is its digest.
 
-    No field has a default, so the block in the file is exactly what was hashed.
+    The block in the file is exactly what was hashed: no field has a default, but for those of `eval`
+    that stand there only where used.
     """
 
     method: MethodIdentity = Field(description="From the run config and the method registry")

@@ -112,6 +112,8 @@ def _select(records: list[Record]) -> tuple[list[Record], list[str]]:
             reason = f"status {record.status}"
         elif record.limited:
             reason = "limited to a part of the data"
+        elif record.identity.eval.probe:
+            reason = f"a probe ({record.identity.eval.probe})"
         elif record.run_id in used:
             reason = "a second record of this run"
         else:

@@ -14,8 +14,13 @@ if TYPE_CHECKING:
 
 BUILTIN = {
     "clip": "vclipbench.methods.clip:MeanCLIP",
+    "clip-vip": "vclipbench.methods.clip_vip:CLIPViP",
+    "open-vclip": "vclipbench.methods.open_vclip:OpenVCLIP",
+    "open-vclip++": "vclipbench.methods.open_vclip:OpenVCLIPPlus",
+    "llm-multilabel": "vclipbench.methods.llm_multilabel:LLMMultilabel",
     "random": "vclipbench.methods.random:RandomScores",
     "vifi": "vclipbench.methods.vifi:ViFiCLIP",
+    "vifi-prompt": "vclipbench.methods.vifi_prompt:ViFiPrompt",
     "vifi-image": "vclipbench.methods.vifi:ViFiImage",
     "vifi-text": "vclipbench.methods.vifi:ViFiText",
 }

@@ -170,6 +170,10 @@ class Method(nn.Module):
         """Training stages for a protocol family, in order; none: the method is not trained."""
         return []
 
+    def facts(self) -> dict[str, Any]:
+        """What decides results beside options and backbone, such as digests of further frozen weights."""
+        return {}
+
     def load_published(self, checkpoint: Mapping[str, Any]) -> LoadReport:
         """Load the authors' file content as it is (wrapped, prefixed).
 

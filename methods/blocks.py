@@ -33,7 +33,7 @@ def heads(attention: nn.MultiheadAttention, x: Tensor) -> tuple[Tensor, Tensor, 
 
 
 def joined(attention: nn.MultiheadAttention, x: Tensor) -> Tensor:
-    """Outputs of the heads, [..., heads, N, width / heads], through the output projection: [..., N, width]."""
+    """Outputs of the heads [..., heads, N, d] through the output projection: [..., N, width]."""
     return attention.out_proj(x.transpose(-3, -2).flatten(-2))
 
 

@@ -10,7 +10,7 @@ import sys
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
@@ -23,6 +23,7 @@ class Option(BaseModel):
 
     default: Any
     help: str
+    nullable: bool = False  # whether null is a value beside those of the default's type
 
 
 class Recipe(BaseModel):
@@ -49,6 +50,7 @@ class Card(BaseModel):
     trains: str = "nothing"
     training_data: str = "none beyond the backbone's"
     backbone: bool = True  # False: the method needs no CLIP
+    needs: list[Literal["descriptions"]] = Field(default_factory=list)  # texts beside class names
     options: dict[str, Option] = Field(default_factory=dict)
     recipes: list[Recipe] = Field(default_factory=list)
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+import re
+import struct
+import warnings
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +15,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from . import foreign
 
 
 class WeightsError(Exception):
@@ -29,40 +35,35 @@ class LoadReport:
 def read_weights(path: str | Path) -> dict[str, Any]:
     """Read a .safetensors, torch or TorchScript file without running any code from it.
 
+    The kind is told from the content, whatever the file is called. Settings that foreign files hold beside
+    their tensors (yacs, argparse, numpy numbers) become plain data, see `foreign`.
+
     Raises:
-        WeightsError: no such file, not a weight file, or a pickle that wants to run code.
+        WeightsError: no such file, not a weight file, cut short, or a pickle that wants to run code.
     """
     path = Path(path)
     if not path.is_file():
         raise WeightsError(f"weights file {path} does not exist")
     try:
-        if path.suffix == ".safetensors":
+        kind = _kind(path)
+        if kind == "safetensors":
             from safetensors.torch import load_file
 
             return load_file(path)
-        return _read_torch(path)
-    except pickle.UnpicklingError as error:
-        reason = str(error).splitlines()[0]
-        raise WeightsError(
-            f"weights file {path} is refused: it holds more than tensors, and reading it would run "
-            f"its code ({reason}); save it again as safetensors"
-        ) from None
+        content = foreign.read_torchscript(path) if kind == "torchscript" else _read_torch(path)
     except WeightsError:
         raise
-    except (KeyError, EOFError, ValueError):
-        raise WeightsError(f"{path} is neither a safetensors nor a torch weights file") from None
+    except pickle.UnpicklingError as error:
+        raise _refusal(path, str(error)) from None
+    except (EOFError, KeyError, ValueError, IndexError, struct.error, UnicodeDecodeError):
+        raise WeightsError(
+            f"{path} is neither a safetensors nor a torch weights file, or it is cut short"
+        ) from None
     except Exception as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise WeightsError(f"weights file {path} cannot be read: {reason}") from None
-
-
-def _read_torch(path: Path) -> dict[str, Any]:
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except RuntimeError as error:
-        if "TorchScript" not in str(error):
-            raise
-        content = dict(torch.jit.load(path, map_location="cpu").state_dict())  # OpenAI's archives
+        raise WeightsError(
+            f"weights file {path} cannot be read, it is damaged or cut short: {reason}"
+        ) from None
     if not isinstance(content, dict):
         raise WeightsError(
             f"weights file {path} holds a {type(content).__name__}, not a state dict"
@@ -70,10 +71,59 @@ def _read_torch(path: Path) -> dict[str, Any]:
     return content
 
 
+def _read_torch(path: Path) -> Any:
+    with torch.serialization.safe_globals(foreign.SAFE), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # on the pickle protocol of a file that is no weights file
+        with path.open("rb") as file:  # by its name, torch would take some files for another kind
+            return torch.load(file, map_location="cpu", weights_only=True)
+
+
+def _kind(path: Path) -> str:
+    """ "safetensors", "torchscript" or "torch", from the first bytes.
+
+    Raises:
+        WeightsError: the file is empty, a web page, a pointer of git LFS, or a zip cut short.
+    """
+    with path.open("rb") as file:
+        head = file.read(512)
+    if not head:
+        raise WeightsError(f"weights file {path} is empty; fetch it again")
+    text = head.lstrip().lower()
+    if text.startswith((b"<!doctype", b"<html", b"<?xml")):
+        raise WeightsError(
+            f"{path} is a web page, not a weights file: the download got an error or a log-in page"
+        )
+    if text.startswith(b"version https://git-lfs"):
+        raise WeightsError(f"{path} is a pointer of git LFS, not the file itself; run git lfs pull")
+    if head[8:9] == b"{" and head[:2] != b"\x80\x02":
+        return "safetensors"
+    if not head.startswith(b"PK\x03\x04"):
+        return "torch"  # the format before torch 1.6
+    if not zipfile.is_zipfile(path):
+        raise WeightsError(f"weights file {path} is cut short; fetch it again")
+    with zipfile.ZipFile(path) as archive:
+        scripted = any(name.endswith("/constants.pkl") for name in archive.namelist())
+    return "torchscript" if scripted else "torch"
+
+
+def _refusal(path: Path, reason: str) -> WeightsError:
+    """What to say of a pickle that was not read on: it named something foreign, or it is none."""
+    named = re.search(r"GLOBAL (\S+)", reason)
+    if named is None and not re.search("Can only (create|build)|Trying to call", reason):
+        return WeightsError(
+            f"{path} is neither a safetensors nor a torch weights file, or it is cut short"
+        )
+    what = f" ({named[1]})" if named else ""
+    return WeightsError(
+        f"weights file {path} is refused: it holds more than tensors, and reading it would run its "
+        f"code{what}; save it again as safetensors where you trust it"
+    )
+
+
 def unwrap(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
     """The state dict inside the usual wrappers, without the prefix that DistributedDataParallel adds."""
     content: Mapping[str, Any] = checkpoint
-    for key in ("state_dict", "model_state", "model"):
+    for key in ("state_dict", "model_state", "model_state_dict", "model"):
         if isinstance(content.get(key), Mapping):
             content = content[key]
             break

@@ -11,7 +11,7 @@ from .base import METHODS, Method, Stage
 from .checkpoint import LoadReport, WeightsError, load_strict, unwrap
 
 # The token table is never trained: the reference keeps the prompts' embeddings as a buffer.
-_TOKENS = "clip.token_embedding.weight"
+TOKENS = "clip.token_embedding.weight"
 _TEXT = (
     "clip.transformer.*",
     "clip.positional_embedding",
@@ -29,19 +29,14 @@ class ViFiCLIP(Method):
 
     def stages(self, protocol_family: str) -> list[Stage]:
         """One stage: fine-tuning (Table 1 of the paper names the variants)."""
-        return [Stage("fine-tune", trains=self.trains, frozen=(_TOKENS,))]
+        return [Stage("fine-tune", trains=self.trains, frozen=(TOKENS,))]
 
     def load_published(self, checkpoint: Mapping[str, Any]) -> LoadReport:
         """Load the authors' file: `model` -> `module.image_encoder.*`, `module.text_encoder.*`.
 
         Buffers that depend on the class list are dropped; the token table stays CLIP's.
         """
-        state = {
-            key: value
-            for key, value in unwrap(checkpoint).items()
-            if key.rpartition(".")[2] not in _BUFFERS
-        }
-        renamed = {to_open_clip(key): value for key, value in state.items()}
+        renamed = {to_open_clip(key): value for key, value in published(checkpoint).items()}
         return load_strict(
             self.clip, renamed, "ViFi-CLIP checkpoint", may_miss=("token_embedding.weight",)
         )
@@ -66,6 +61,12 @@ class ViFiText(ViFiCLIP):
     trains = _TEXT
 
 
+def published(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
+    """The tensors of the authors' file under their names, without those that follow from the class list."""
+    state = unwrap(checkpoint)
+    return {k: v for k, v in state.items() if k.rpartition(".")[2] not in _BUFFERS}
+
+
 def to_open_clip(key: str) -> str:
     """A key of the published layout as open_clip names it.
 
@@ -77,6 +78,11 @@ def to_open_clip(key: str) -> str:
     for prefix, mine in (("image_encoder.", "visual."), ("text_encoder.", "")):
         if key.startswith(prefix):
             return mine + key.removeprefix(prefix)
+    if key.startswith("prompt_learner."):
+        raise WeightsError(
+            f"ViFi-CLIP checkpoint has the key {key!r}: it holds learned prompts, which the method "
+            "vifi-prompt takes"
+        )
     raise WeightsError(
         f"ViFi-CLIP checkpoint has the key {key!r}, which is neither image_encoder.*, "
         "text_encoder.* nor logit_scale: it is the checkpoint of another method"

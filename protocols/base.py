@@ -15,12 +15,23 @@ Progress = Callable[[int], None]
 
 @dataclass(frozen=True)
 class Sample:
-    """One video of a split; `label` is a row of the split's class list."""
+    """One video of a split; `label` is a row of the split's class list.
+
+    The texts are there where a protocol has annotated the list: captions of the video, one of its
+    middle frame, and a longer description.
+    """
 
     id: str
     path: Path
     label: int
     group: str | None = None
+    captions: tuple[str, ...] = ()
+    frame_caption: str = ""
+    description: str = ""
+
+    def texts(self) -> tuple[str, ...]:
+        """All texts, as one tuple: what a digest has to cover."""
+        return (*self.captions, self.frame_caption, self.description)
 
 
 @dataclass(frozen=True)
@@ -38,12 +49,16 @@ class Split:
 
 @dataclass(frozen=True)
 class Plan:
-    """What one run of a protocol does: train on one list (or none), evaluate on some splits."""
+    """What one run of a protocol does: train on one list (or none), evaluate on some splits.
+
+    `source`: the large list that its world has for a first stage (Kinetics-400 in the papers).
+    """
 
     variant: str
     evaluate: tuple[Split, ...]
     train: Split | None = None
     k_shot: int | None = None
+    source: Split | None = None
 
 
 @dataclass(frozen=True)
@@ -120,6 +135,10 @@ class Protocol(ABC):
         self, splits: Sequence[Split], data: Data, progress: Progress | None = None
     ) -> None:
         """Make sure that the videos are there (the embedded world writes them)."""
+
+    def annotate(self, split: Split, data: Data) -> Split:
+        """The list with captions and descriptions, where the data have them."""
+        return split
 
     @abstractmethod
     def summarise(self, metrics: Sequence[Metric]) -> list[Metric]:

@@ -29,7 +29,8 @@ class BaseToNovelShapes(shapes.ShapesProtocol):
             Split("base", base.classes, base.samples),
             Split("novel", novel.classes, novel.samples),
         )
-        return Plan(variant, evaluate=tests, train=train, k_shot=self.shots)
+        source = shapes.split("source", data)
+        return Plan(variant, evaluate=tests, train=train, k_shot=self.shots, source=source)
 
     def summarise(self, metrics: Sequence[Metric]) -> list[Metric]:
         """Harmonic mean of base and novel top-1."""

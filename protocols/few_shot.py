@@ -27,7 +27,8 @@ class FewShotShapes(shapes.ShapesProtocol):
         k = int(variant.removeprefix("k"))
         train = shapes.split("few-train", data, few_shot("few-train", k, seed))
         test = shapes.split("few-val", data)
-        return Plan(variant, (Split("test", test.classes, test.samples),), train, k)
+        tests = (Split("test", test.classes, test.samples),)
+        return Plan(variant, tests, train, k, source=shapes.split("source", data))
 
     def summarise(self, metrics: Sequence[Metric]) -> list[Metric]:
         """Nothing beyond the one split; tables put the K side by side."""

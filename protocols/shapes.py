@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .base import Data, Progress, Protocol, Sample, Split
@@ -43,6 +43,10 @@ def split(name: str, data: Data, indices: Sequence[int] | None = None) -> Split:
 class ShapesProtocol(Protocol):
     """A protocol on the embedded world, which writes the videos that a run needs."""
 
+    def annotate(self, split: Split, data: Data) -> Split:
+        """Captions of the clips and of their middle frames, and descriptions."""
+        return replace(split, samples=tuple(_annotated(s) for s in split.samples))
+
     def prepare(
         self, splits: Sequence[Split], data: Data, progress: Progress | None = None
     ) -> None:
@@ -56,3 +60,19 @@ class ShapesProtocol(Protocol):
                 name, _, index = sample.id.partition("/")
                 clips.append(world.clip(name, int(index), WORLD_SEED))
         ensure(clips, size=data.size, progress=progress)
+
+
+def _annotated(sample: Sample) -> Sample:
+    from ..datasets.shapes import splits as world
+    from ..datasets.shapes.text import still_caption
+    from ..datasets.shapes.world import FRAMES, lots
+
+    name, _, index = sample.id.partition("/")
+    clip = world.clip(name, int(index), WORLD_SEED)
+    drawn = lots(WORLD_SEED, f"{name}/still-caption", int(index))
+    return replace(
+        sample,
+        captions=(clip.caption,),
+        frame_caption=still_caption(clip.scene, FRAMES // 2, drawn),
+        description=clip.description,
+    )

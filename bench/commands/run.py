@@ -37,6 +37,9 @@ def run(
     on_bad_video: Annotated[
         str | None, typer.Option(help="fail, skip (leave out) or salvage (read as far as it goes).")
     ] = None,
+    probe: Annotated[
+        str | None, typer.Option(help="time: test also on reversed, shuffled and frozen frames.")
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("runs"),
     if_exists: Annotated[
@@ -59,7 +62,9 @@ def run(
         protocol,
         file=config,
         overrides=set_ or (),
-        flags=_flags(seed, data, backbone, pretrained, checkpoint, prompt, reader, on_bad_video),
+        flags=_flags(
+            seed, data, backbone, pretrained, checkpoint, prompt, reader, on_bad_video, probe
+        ),
         plugins=plugins,
     )
     if checkpoint is not None and not checkpoint.is_file():
@@ -78,6 +83,7 @@ def _flags(
     prompt: list[str] | None,
     reader: str | None,
     on_bad_video: str | None,
+    probe: str | None,
 ) -> dict[str, Any]:
     """The named flags that were given, as a config layer."""
     if backbone == "shapes-tiny" and pretrained is None:
@@ -91,6 +97,7 @@ def _flags(
         "backbone.pretrained": pretrained,
         "checkpoint": str(checkpoint) if checkpoint else None,
         "prompts": prompt,
+        "eval.probe": probe,
     }
     nested: dict[str, Any] = {}
     for key, value in pairs.items():

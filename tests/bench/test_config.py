@@ -125,10 +125,13 @@ def test_numbers_and_truth_values_given_as_text(write):
             "[0.9] is not a list of 2, each a number of at least 0 and less than 1",
         ),
         ("train.grad_clip=-1", "-1 is not a number greater than 0 or null"),
-        ("train.schedule=linear", "'linear' is not one of cosine, vifi, constant"),
+        (
+            "train.schedule=steps",
+            "'steps' is not one of cosine, vifi, constant, linear, open-vclip, clip-vip",
+        ),
         ("views.crops=2", "2 is not one of 1, 3"),
         ("views.crops=true", "true is not one of 1, 3"),
-        ("views.merge=max", "'max' is not one of scores, features"),
+        ("views.merge=max", "'max' is not one of scores, logits, features"),
         ("data.reader=cv2", "'cv2' is not one of pyav, decord, torchcodec"),
         ("checkpoint=3", "3 is not a text or null"),
         ("seeds=3", "3 is not a list, each a whole number of at least 0"),
@@ -157,7 +160,10 @@ def test_wrong_values_are_named_in_our_words(override, says):
         ("trian.lr=1", "'trian.lr' (command line); did you mean 'train.lr'?"),
         ("trian={}", "'trian' (command line); did you mean 'train'?"),
         ("size=1", "'size' (command line); did you mean 'data.size' or 'preprocess.size'?"),
-        ("eval.xyz=1", "'eval.xyz' (command line); the keys there are batch_size, precision"),
+        (
+            "eval.xyz=1",
+            "'eval.xyz' (command line); the keys there are batch_size, patching, precision, probe",
+        ),
         ("options.x=1", "'options.x' (command line); this method has no options"),
     ],
 )

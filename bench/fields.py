@@ -1,0 +1,55 @@
+"""Types of the config's values. PyYAML reads `5e-6` as text: numbers and truth values given as text
+become what they say.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+
+def number(value: Any) -> Any:
+    """The number that a text says, else the value as it is."""
+    if isinstance(value, str):
+        for kind in (int, float):
+            try:
+                return kind(value)
+            except ValueError:
+                continue
+    return value
+
+
+def choice(value: Any) -> Any:
+    """As `number`; True == 1, so a Literal[1, 3] would let it through."""
+    return str(value) if isinstance(value, bool) else number(value)
+
+
+def truth(value: Any) -> Any:
+    """The truth value that a text says, else the value as it is."""
+    if isinstance(value, str):
+        return {"true": True, "false": False}.get(value.lower(), value)
+    return value
+
+
+def none(value: Any) -> Any:
+    """The word none, which shells and YAML 1.2 users write for null."""
+    return None if value == "none" else value
+
+
+Integer = Annotated[int, Field(strict=True), BeforeValidator(number)]
+Real = Annotated[float, Field(strict=True), BeforeValidator(number)]
+Flag = Annotated[bool, Field(strict=True), BeforeValidator(truth)]
+Positive = Annotated[Integer, Field(ge=1)]
+NonNegative = Annotated[Real, Field(ge=0)]
+Share = Annotated[Real, Field(ge=0, le=1)]
+Decay = Annotated[Real, Field(ge=0, lt=1)]
+Precision = Literal["fp32", "amp"]
+
+
+class Section(BaseModel):
+    """A group of keys: immutable, no unknown keys, no NaN or infinity."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, validate_default=True
+    )

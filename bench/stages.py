@@ -1,0 +1,192 @@
+"""The stages of a run: each on its list, with its settings, at the address of its training.
+
+An address digests everything that decides the trained weights, so equal work is done once, whichever
+method or protocol asks for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..protocols.base import Data, Plan, Protocol, Sample, Split, digest
+from .environment import ROOT, source_digest
+from .errors import UserError
+from .registry import card, method_source_files
+from .schema import RunConfig, Train
+from .stream import Steps
+
+if TYPE_CHECKING:
+    from ..methods.base import Stage
+
+_SHARED_SOURCES = (
+    "bench/evaluate.py",
+    "bench/mixing.py",
+    "bench/optimiser.py",
+    "bench/schedule.py",
+    "bench/stream.py",
+    "bench/train.py",
+    "datasets/pixels.py",
+    "datasets/sampling.py",
+    "datasets/transforms.py",
+    "datasets/video.py",
+    "datasets/video_child.py",
+    "datasets/video_pyav.py",
+    "protocols/metrics.py",
+)
+
+
+@dataclass(frozen=True)
+class StagePlan:
+    """One stage, planned.
+
+    Attributes:
+        stage: what learns. split: from which videos. train: by which settings.
+        templates: the prompts of its class names. steps: optimiser steps.
+        id: address of the training, which covers the stages before it.
+    """
+
+    stage: Stage
+    split: Split
+    train: Train
+    templates: tuple[str, ...]
+    steps: Steps
+    id: str
+
+    def describe(self) -> dict[str, Any]:
+        """Settings, list and steps, for the identity of a run."""
+        settings = self.train.model_dump(
+            mode="json", exclude={"checkpoint_every", "batch_size", "micro_batch"}
+        )
+        averaged = self.train.average_from is not None
+        return {
+            **settings,
+            "global_batch": self.steps.batch,
+            "micro_batch": self.steps.micro,
+            "steps": self.steps.total,
+            "selection": "mean-of-epochs" if averaged else "last",
+            "training_list": self.split.name,
+            "few_shot_ids_digest": self.split.digest(),
+        }
+
+
+def code_digest(method: str, plugins: tuple[str, ...]) -> str:
+    """Digest of the sources that decide what a method gives."""
+    sources = [ROOT / name for name in _SHARED_SOURCES]
+    return source_digest(sources + [Path(f) for f in method_source_files(method, plugins)])
+
+
+def plan_stages(
+    config: RunConfig,
+    protocol: Protocol,
+    plan: Plan,
+    seed: int,
+    stages: tuple[Stage, ...],
+    start: dict[str, Any],
+    plugins: tuple[str, ...],
+) -> tuple[StagePlan, ...]:
+    """Give every stage its list, settings and address.
+
+    Args:
+        start: what decides the weights before training: method, backbone, init, preprocess.
+
+    Raises:
+        UserError: settings for a stage that there is not, texts that the data do not have.
+    """
+    if plan.train is None:
+        return ()
+    data = Data(Path(config.data.root) if config.data.root else None, config.data.size)
+    planned: list[StagePlan] = []
+    before = ""
+    for stage in stages:
+        split = plan.source if stage.data == "source" and plan.source else plan.train
+        split = _with_texts(split, stage, config, protocol, data, plugins)
+        train = config.train_of(stage.name)
+        if train.average_from is not None and train.average_from > train.epochs:
+            raise UserError(
+                f"train.average_from {train.average_from} is beyond train.epochs {train.epochs}"
+            )
+        steps = Steps.of(len(split.samples), train.epochs, train.batch_size, train.micro_batch)
+        one = StagePlan(stage, split, train, _templates(stage, config, protocol), steps, "")
+        about: list[Any] = [before, one.describe(), _method_part(stage, start["method"], plugins)]
+        about += [start[part] for part in ("backbone", "init", "preprocess")]
+        about += [list(stage.trains), list(stage.frozen), stage.texts, list(one.templates), seed]
+        about += [config.views.frames, config.data.limit, [list(s.texts()) for s in split.samples]]
+        before = digest([*about, code_digest(stage.same_as or config.method, plugins)])[:16]
+        planned.append(replace(one, id=before))
+    return tuple(planned)
+
+
+def _method_part(stage: Stage, method: dict[str, Any], plugins: tuple[str, ...]) -> dict[str, Any]:
+    """Name, version and options of the method whose training it is."""
+    if stage.same_as is None:
+        return {key: method[key] for key in ("name", "version", "options")}
+    options = {k: o.default for k, o in card(stage.same_as, plugins).options.items()}
+    return {"name": stage.same_as, "version": method["version"], "options": options}
+
+
+def _templates(stage: Stage, config: RunConfig, protocol: Protocol) -> tuple[str, ...]:
+    """Templates of a stage; one that repeats another method takes the protocol's, as that does."""
+    prompts = list(config.prompts)
+    if stage.same_as is not None:
+        prompts = list(protocol.defaults.get("prompts", prompts))
+    return tuple(prompts if config.train_of(stage.name).ensemble else prompts[:1])
+
+
+def _with_texts(
+    split: Split,
+    stage: Stage,
+    config: RunConfig,
+    protocol: Protocol,
+    data: Data,
+    plugins: tuple[str, ...],
+) -> Split:
+    """The list with the captions and descriptions that the stage learns from."""
+    described = "descriptions" in card(config.method, plugins).needs
+    described = described and stage.same_as is None
+    if stage.texts == "classes" and not described:
+        return split
+    split = protocol.annotate(split, data)
+    if described and config.data.descriptions:
+        split = _described(split, config.data.descriptions)
+    lacking = (
+        "captions"
+        if stage.texts != "classes" and not all(s.captions for s in split.samples)
+        else ""
+    )
+    if described and not any(s.description for s in split.samples):
+        lacking = "descriptions"
+    if lacking:
+        raise UserError(
+            f"stage {stage.name} of {config.method} learns from {lacking}, which {protocol.id} does not "
+            f"have for the list {split.name}; {_way_out(stage, lacking)}"
+        )
+    return split
+
+
+def _way_out(stage: Stage, lacking: str) -> str:
+    if lacking == "descriptions":
+        return (
+            "give a JSON-lines file with --set data.descriptions=FILE (scripts/describe_videos.py)"
+        )
+    if stage.replaceable:
+        return "start from a checkpoint, which takes the place of the stage, with --checkpoint FILE"
+    return "use a protocol that has them, such as one of the family ret"
+
+
+def _described(split: Split, file: str) -> Split:
+    """The list with the descriptions of a file, found by id, path or name of the video."""
+    from ..datasets.descriptions import read_descriptions
+    from ..datasets.folder import DatasetError
+
+    try:
+        known = read_descriptions(file)
+    except DatasetError as error:
+        raise UserError(str(error)) from None
+
+    def find(sample: Sample) -> str:
+        names = (sample.id, str(sample.path), sample.path.name, sample.path.stem)
+        return next((known[n] for n in names if n in known), "")
+
+    return replace(split, samples=tuple(replace(s, description=find(s)) for s in split.samples))

@@ -1,0 +1,261 @@
+"""CLIP-ViP: CLIP with video proxy tokens, which see all frames, and omnisource contrastive learning."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .backbone import Backbone
+from .base import METHODS, Batch, Method, Stage
+from .blocks import heads, joined, run_block
+from .checkpoint import LoadReport, WeightsError, load_strict, unwrap
+from .clip_vip_losses import LOSSES, WITH_CAPTIONS, WITH_IMAGES, Sources
+from .hf_clip import from_open_clip, to_open_clip
+
+_PREFIX = "clipmodel."
+_NEW = {
+    "vision_model.embeddings.added_cls": "added_proxies",
+    "vision_model.embeddings.temporal_embedding": "temporal_embedding",
+}
+_LOG_SCALE_RANGE = (0.0, math.log(200))
+
+
+@METHODS.register_module("clip-vip")
+class CLIPViP(Method):
+    """CLIP-ViP: video proxy tokens and omnisource learning. Xue et al., ICLR 2023.
+
+    Symbols: B clips, T frames, L patches of a frame, M proxies (CLIP's class token and the added ones),
+    W width of the image encoder.
+
+    Raises:
+        ValueError: an option out of its range; the message names it.
+    """
+
+    def __init__(self, backbone: Backbone, **options: Any):
+        super().__init__(backbone, **options)
+        _check(options, self.clip.context_length)
+        visual = self.clip.visual
+        width, device = len(visual.class_embedding), visual.class_embedding.device
+        with_proxies = options["pooling"] == "proxies"
+        added = options["added_proxies"] if with_proxies else 0
+        timed = with_proxies and options["temporal_embedding"]
+        size = options["temporal_size"]
+        self.added_proxies = (
+            nn.Parameter(torch.randn(added, width, device=device)) if added else None
+        )
+        self.temporal_embedding = (
+            nn.Parameter(torch.zeros(1, size, width, device=device)) if timed else None
+        )
+        if options["max_text_length"] is not None:
+            self.clip.context_length = options["max_text_length"]
+            backbone.tokenizer = copy.copy(backbone.tokenizer)
+            backbone.tokenizer.context_length = options["max_text_length"]
+        if options["logit_scale_init"] is not None:
+            nn.init.constant_(self.clip.logit_scale, options["logit_scale_init"])
+
+    def stages(self, protocol_family: str) -> list[Stage]:
+        """Post-pretraining on the source set, then fine-tuning; everything learns in both.
+
+        Section 4 of the paper. Without proxies there is only the fine-tuning.
+        """
+        finetune = Stage(
+            "finetune",
+            trains=("*",),
+            texts="captions" if protocol_family == "ret" else "classes",
+        )
+        if self.options["pooling"] == "mean":
+            return [finetune]
+        pretrain = Stage(
+            "pretrain", trains=("*",), data="source", texts="omnisource", replaceable=True
+        )
+        return [pretrain, finetune]
+
+    def encode_video(self, frames: Tensor) -> Tensor:
+        """Features of clips or images (T = 1), float [B, T, 3, H, W], normalised -> unit rows [B, D].
+
+        The last state of proxy 0, projected (section 3.2 of the paper). With pooling "mean" the mean of
+        CLIP's unit frame features, made unit again.
+        """
+        if self.options["pooling"] == "mean":
+            rows = F.normalize(self.clip.visual(frames.flatten(0, 1)), dim=-1)
+            return F.normalize(rows.unflatten(0, frames.shape[:2]).mean(1), dim=-1)
+        visual = self.clip.visual
+        x = self._tokens(frames)
+
+        def attend(attention: nn.MultiheadAttention, tokens: Tensor) -> Tensor:
+            return proxy_attention(attention, tokens, frames.shape[1], self._proxies)
+
+        for block in visual.transformer.resblocks:
+            x = run_block(block, x, attend)
+        return F.normalize(visual.ln_post(x[:, 0]) @ visual.proj, dim=-1)
+
+    @property
+    def _proxies(self) -> int:
+        return 1 + (0 if self.added_proxies is None else len(self.added_proxies))
+
+    def _tokens(self, frames: Tensor) -> Tensor:
+        """Input of the first block, [B, M + T L, W]: proxies, then the patches frame by frame.
+
+        All proxies have CLIP's position of the class token and no time.
+        """
+        visual, (b, t) = self.clip.visual, frames.shape[:2]
+        patches = visual.conv1(frames.flatten(0, 1)).flatten(2).transpose(1, 2)
+        position = visual.positional_embedding.to(patches.dtype)
+        patches = patches.unflatten(0, (b, t)) + position[1:]
+        if self.temporal_embedding is not None:
+            patches = patches + temporal(self.temporal_embedding, t)[:, None].to(patches.dtype)
+        proxies = visual.class_embedding[None]
+        if self.added_proxies is not None:
+            proxies = torch.cat([proxies, self.added_proxies])
+        proxies = proxies.to(patches.dtype) + position[:1]
+        tokens = torch.cat([proxies.expand(b, -1, -1), patches.flatten(1, 2)], dim=1)
+        return visual.ln_pre(tokens)
+
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        """The pretraining loss with middle frames, the loss for captions in a paired batch.
+
+        Batches of classes, for which the paper has no recipe, get the cross-entropy of `Method`. The
+        logit scale is kept in [0, ln 200]: before the forward pass in pretraining and after it
+        otherwise, as in the authors' code.
+
+        Returns:
+            {"loss": scalar}; with captions also "top1", how many clips of the batch found theirs, percent.
+
+        Raises:
+            ValueError: the loss needs images and their captions, and the batch has none.
+        """
+        if batch.images is not None:
+            self._limit_scale()
+            return self._contrast(batch, self.options["pretraining_loss"])
+        result = (
+            self._contrast(batch, self.options["loss"]) if batch.paired else super().loss(batch)
+        )
+        self._limit_scale()
+        return result
+
+    def _contrast(self, batch: Batch, name: str) -> dict[str, Tensor]:
+        texts, number = list(batch.texts), len(batch.frames)
+        image = caption = None
+        if name in WITH_CAPTIONS:
+            if batch.images is None or batch.captions is None:
+                raise ValueError(
+                    f"loss {name!r} needs the middle frames and their captions, which this batch has not"
+                )
+            texts += batch.captions
+        video, text = self.encode_video(batch.frames), self.encode_text(texts)
+        assert isinstance(text, Tensor)
+        if name in WITH_CAPTIONS:
+            text, caption = text[:-number], text[-number:]
+        if name in WITH_IMAGES and batch.images is not None:
+            image = self.encode_video(batch.images)
+        sources = Sources(
+            video=video,
+            text=text,
+            scale=self.clip.logit_scale.exp(),
+            image=image,
+            caption=caption,
+            temperature=self.options["temperature"],
+            margin=self.options["margin"],
+            hard_negatives=self.options["hard_negatives"],
+        )
+        own = torch.arange(number, device=video.device)
+        found = (video @ text.T).argmax(1) // (len(text) // number) == own
+        return {"loss": LOSSES[name](sources), "top1": 100 * found.float().mean()}
+
+    @torch.no_grad()
+    def _limit_scale(self) -> None:
+        self.clip.logit_scale.clamp_(*_LOG_SCALE_RANGE)
+
+    def load_published(self, checkpoint: Mapping[str, Any]) -> LoadReport:
+        """Load the authors' file, or a training state of theirs (`model_state_dict`, in half precision).
+
+        Raises:
+            WeightsError: keys are missing (also the proxies and the temporal embedding: plain CLIP is no
+                CLIP-ViP), left over, or of another shape.
+        """
+        state = {k.removeprefix(_PREFIX): v for k, v in unwrap(checkpoint).items()}
+        if not state:
+            raise WeightsError("the CLIP-ViP checkpoint holds no tensors")
+        renamed = {_NEW[k]: v for k, v in state.items() if k in _NEW}
+        plain = to_open_clip({k: v for k, v in state.items() if k not in _NEW})
+        renamed.update({f"clip.{k}": v for k, v in plain.items()})
+        return load_strict(self, renamed, "CLIP-ViP checkpoint")
+
+    def published_state(self) -> dict[str, Tensor]:
+        """The weights in the authors' layout, with the prefix `clipmodel.`."""
+        state = from_open_clip(self.clip.state_dict())
+        own = self.state_dict()
+        state.update({theirs: own[mine] for theirs, mine in _NEW.items() if mine in own})
+        return {f"{_PREFIX}{key}": value for key, value in state.items()}
+
+
+def proxy_attention(attention: nn.MultiheadAttention, x: Tensor, t: int, m: int) -> Tensor:
+    """Attention in which proxies see everything, and patches the proxies and their own frame.
+
+    Section 3.2 of the paper: two dense calls, one for the patches of all frames, one for the proxies.
+
+    Args:
+        x: [B, M + T L, W], the M proxies first. t: frames T. m: proxies M.
+
+    Returns:
+        [B, M + T L, W], after the output projection.
+    """
+    q, k, v = heads(attention, x)
+    proxies = F.scaled_dot_product_attention(q[:, :, :m], k, v)
+    queries = q[:, :, m:].unflatten(2, (t, -1)).flatten(1, 2)
+    keys, values = (_with_proxies(z, t, m) for z in (k, v))
+    patches = F.scaled_dot_product_attention(queries, keys, values)
+    return joined(attention, torch.cat([proxies, patches.reshape(q[:, :, m:].shape)], dim=2))
+
+
+def _with_proxies(z: Tensor, t: int, m: int) -> Tensor:
+    """Keys or values [B, heads, M + T L, d] by frame, after the proxies: [B, heads T, M + L, d]."""
+    shared = z[:, :, None, :m].expand(-1, -1, t, -1, -1)
+    return torch.cat([shared, z[:, :, m:].unflatten(2, (t, -1))], dim=3).flatten(1, 2)
+
+
+def temporal(embedding: Tensor, frames: int) -> Tensor:
+    """Temporal embedding [1, S, W] for clips of T frames, [T, W]: linear between centres of frames."""
+    if frames == embedding.shape[1]:
+        return embedding[0]
+    return F.interpolate(embedding.transpose(1, 2), size=frames, mode="linear")[0].T
+
+
+def _check(options: Mapping[str, Any], context_length: int) -> None:
+    """Raise ValueError for the first option that is out of its range."""
+    names = tuple(LOSSES)
+    choices = {
+        "pooling": ("proxies", "mean"),
+        "loss": tuple(name for name in names if name not in WITH_CAPTIONS),
+        "pretraining_loss": names,
+    }
+    for name, known in choices.items():
+        if options[name] not in known:
+            raise ValueError(
+                f"option {name} is {options[name]!r}, it must be one of {', '.join(known)}"
+            )
+    for name, least in (("added_proxies", 0), ("temporal_size", 1), ("hard_negatives", 1)):
+        value = options[name]
+        if not _whole(value) or value < least:
+            raise ValueError(
+                f"option {name} is {value!r}, it must be a whole number of at least {least}"
+            )
+    length = options["max_text_length"]
+    if length is not None and not (_whole(length) and 2 < length <= context_length):
+        raise ValueError(
+            f"option max_text_length is {length!r}, it must be null or a whole number from 3 to "
+            f"{context_length}, the context of this CLIP"
+        )
+    for name in ("temperature", "margin"):
+        if not options[name] > 0:
+            raise ValueError(f"option {name} is {options[name]!r}, it must be greater than 0")
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
