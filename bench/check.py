@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from textwrap import shorten
 from typing import Any, Literal
@@ -19,8 +20,11 @@ from .errors import UserError, explained, one_line
 from .registry import card, check_files, ids, protocol, resolve
 from .subject import NotApplicable, Subject, Unmet, named
 
-PASS, FAIL, NOT_TRAINED, NOT_CHECKED = "pass", "FAIL", "not trained", "not checked"
 Verdict = Literal["pass", "FAIL", "not trained", "not checked"]
+PASS: Verdict = "pass"
+FAIL: Verdict = "FAIL"
+NOT_TRAINED: Verdict = "not trained"
+NOT_CHECKED: Verdict = "not checked"
 
 
 @dataclass(frozen=True)
@@ -54,8 +58,8 @@ def check_method(
     card(name, files)
     subject = Subject(name, files, tuple(protocols or shapes_protocols(files)))
     checks: list[tuple[str, Callable[[], Any]]] = [("it can be built", subject.build)]
-    checks += [(text, lambda c=check: c(subject)) for text, check in _REQUIREMENTS]
-    checks += [(f"run {p}", lambda p=p: _run(subject, p)) for p in subject.protocols]
+    checks += [(text, partial(check, subject)) for text, check in _REQUIREMENTS]
+    checks += [(f"run {p}", partial(_run, subject, p)) for p in subject.protocols]
     findings: list[Finding] = []
     for requirement, check in checks:
         tell(requirement)
@@ -82,13 +86,13 @@ def shapes_protocols(plugins: Sequence[str] = ()) -> list[str]:
 def _finding(requirement: str, check: Callable[[], Any], subject: Subject) -> Finding:
     try:
         note = check()
-        return Finding(requirement, "pass", note or "")
+        return Finding(requirement, PASS, note or "")
     except NotApplicable as left:
         return Finding(requirement, *left.args)
     except Exception as error:  # whatever the method does
         known = isinstance(error, Unmet) or explained(error)
         text = " ".join(str(error).split()) if known else one_line(error)
-        return Finding(requirement, "FAIL", shorten(text, 200) + _place(error, subject))
+        return Finding(requirement, FAIL, shorten(text, 200) + _place(error, subject))
 
 
 def _place(error: Exception, subject: Subject) -> str:

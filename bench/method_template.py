@@ -35,13 +35,10 @@ class MyMethod(Method):
         if options["width"] < 1:
             raise ValueError(f"options.width is {options['width']}; it must be at least 1")
         features = self.clip.visual.output_dim
-        self.adapter = nn.Sequential(
-            nn.Linear(2 * features, options["width"]),
-            nn.GELU(),
-            nn.Linear(options["width"], features),
-        )
-        nn.init.zeros_(self.adapter[-1].weight)  # start as plain CLIP
-        nn.init.zeros_(self.adapter[-1].bias)
+        last = nn.Linear(options["width"], features)
+        nn.init.zeros_(last.weight)  # start as plain CLIP
+        nn.init.zeros_(last.bias)
+        self.adapter = nn.Sequential(nn.Linear(2 * features, options["width"]), nn.GELU(), last)
 
     def encode_video(self, frames: Tensor) -> Tensor:
         """Features of clips, float [B, T, 3, H, W], normalised -> unit rows [B, D]."""

@@ -50,7 +50,7 @@ class Subject:
     Attributes:
         plugins: files. protocols: ids that it is run through; the first gives its settings.
         trains: whether a protocol family has a stage. trials: short trainings that came to their end,
-            one for each set of stages and options.
+            one for each set of stages and options. configs: by protocol.
     """
 
     name: str
@@ -59,9 +59,15 @@ class Subject:
     file: str = ""
     trains: bool = False
     trials: dict[Any, Trial] = field(default_factory=dict)
+    configs: dict[str, Resolved] = field(default_factory=dict)
 
     def config(self, protocol_id: str) -> Resolved:
         """Its settings under a protocol, cut down to a few videos and two steps."""
+        if protocol_id not in self.configs:
+            self.configs[protocol_id] = self._small(protocol_id)
+        return self.configs[protocol_id]
+
+    def _small(self, protocol_id: str) -> Resolved:
         whole = resolve_config(self.name, protocol_id, plugins=self.plugins).config
         small = list(_SMALL)
         if whole.train.average_from is not None:

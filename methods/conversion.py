@@ -75,9 +75,9 @@ def convert(
         raise WeightsError(f"the file is not of the layout {source}: {_why_not(state, source)}")
     ours = _ours(state, source)
     made = Converted({}, ours, source, derived=_derived(state, source))
-    if clip is not None:
-        made.filled = _fill(ours, clip, LAYOUTS[target])
     wanted = LAYOUTS[target]
+    if clip is not None:
+        made.filled = _fill(ours, clip, wanted)
     left = sorted(k for k in ours if not wanted.holds(k))
     if left and not drop:
         raise WeightsError(
@@ -93,9 +93,10 @@ def convert(
 
 def wrapped(state: State, layout: str) -> dict[str, Any]:
     """A state dict in the wrapping of the authors' torch files."""
-    if LAYOUTS[layout].wrapper is None:
+    wrapper = LAYOUTS[layout].wrapper
+    if wrapper is None:
         return dict(state)
-    key, prefix = LAYOUTS[layout].wrapper or ("", "")
+    key, prefix = wrapper
     return {key: {f"{prefix}{k}": v for k, v in state.items()}}
 
 

@@ -254,9 +254,12 @@ def _check(o: dict[str, Any], blocks: int, context: int) -> None:
     prior = o["label_prior"]
     if prior is not None and not (isinstance(prior, float) and 0 < prior < 1):
         raise ValueError(f"options.label_prior must be null or between 0 and 1, not {prior!r}")
-    for name in ("gamma_negative", "gamma_positive", "regulariser_weight"):
-        if not 0 <= o[name] < math.inf:
-            raise ValueError(f"options.{name} must be a number of at least 0, not {o[name]!r}")
+    for name in ("gamma_negative", "gamma_positive"):  # between 0 and 1 its gradient has no limit
+        if o[name] != 0 and not 1 <= o[name] < math.inf:
+            raise ValueError(f"options.{name} must be 0 or at least 1, not {o[name]!r}")
+    if not 0 <= o["regulariser_weight"] < math.inf:
+        value = o["regulariser_weight"]
+        raise ValueError(f"options.regulariser_weight must be at least 0, not {value!r}")
     if not 0 <= o["margin"] < 1:
         raise ValueError(f"options.margin must be at least 0 and below 1, not {o['margin']!r}")
     if not 0 <= o["interpolation_low"] <= o["interpolation_high"] <= 1:

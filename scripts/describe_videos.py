@@ -14,7 +14,6 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -39,28 +38,16 @@ class Failed(Exception):
     """The run cannot go on; one sentence that says why."""
 
 
-@dataclass(frozen=True)
-class Generation:
-    """How a model writes: at most so many new tokens; temperature 0 takes the likeliest token."""
-
-    tokens: int
-    temperature: float
-
-    def settings(self) -> dict[str, Any]:
-        """Arguments of `generate`."""
-        if self.temperature == 0:
-            return {"max_new_tokens": self.tokens, "do_sample": False}
-        return {
-            "max_new_tokens": self.tokens,
-            "do_sample": True,
-            "temperature": self.temperature,
-        }
+def generation(tokens: int, temperature: float) -> dict[str, Any]:
+    """Arguments of `generate`: at most so many new tokens; temperature 0 takes the likeliest token."""
+    drawn = {"do_sample": True, "temperature": temperature}
+    return {"max_new_tokens": tokens} | (drawn if temperature else {"do_sample": False})
 
 
 class Captioner:
     """An image captioner or a multimodal chat model of transformers."""
 
-    def __init__(self, name: str, place: dict[str, Any], generation: Generation, prompt: str):
+    def __init__(self, name: str, place: dict[str, Any], generation: dict[str, Any], prompt: str):
         from transformers import AutoModelForImageTextToText, AutoProcessor
 
         self.processor = loaded(AutoProcessor.from_pretrained, "captioner", name)
@@ -76,7 +63,7 @@ class Captioner:
         """One caption for each image."""
         inputs = self._inputs(images).to(self.model.device, self.model.dtype)
         with torch.inference_mode():
-            tokens = self.model.generate(**inputs, **self.generation.settings())
+            tokens = self.model.generate(**inputs, **self.generation)
         given = inputs.get("input_ids")
         # chat models repeat the question before their answer, encoder-decoder models do not
         if given is not None and tokens[:, : given.shape[1]].equal(given):
@@ -99,7 +86,7 @@ class Captioner:
 class Summariser:
     """A causal language model of transformers that merges captions, asked in its chat template if any."""
 
-    def __init__(self, name: str, place: dict[str, Any], generation: Generation):
+    def __init__(self, name: str, place: dict[str, Any], generation: dict[str, Any]):
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
         self.tokenizer = loaded(AutoTokenizer.from_pretrained, "llm", name)
@@ -126,7 +113,7 @@ class Summariser:
         with torch.inference_mode():
             tokens = self.model.generate(
                 **inputs,
-                **self.generation.settings(),
+                **self.generation,
                 pad_token_id=self.tokenizer.pad_token_id,
             )
         new = tokens[:, inputs["input_ids"].shape[1] :]
@@ -230,7 +217,7 @@ def describe(
                     rows.append((id, frames_of(path, args.frames)))
                 except VideoError as error:
                     unreadable.append(f"{id}: {error}")
-                    console.print(f"left out: {error}", markup=False, highlight=False)
+                    console.print(f"left out: {error}", markup=False, soft_wrap=True)
             if rows:
                 out.append(_described(rows, captioner, llm, args.caption_step))
             progress.advance(bar, len(batch))
@@ -259,21 +246,20 @@ def keep_settings(args: argparse.Namespace) -> None:
     Raises:
         Failed: the file was begun with other settings.
     """
-    names = ("captioner", "llm", "frames", "caption_step", "caption_prompt", "caption_tokens")
-    names += ("tokens", "temperature", "seed", "dtype")
+    names = ["captioner", "llm", "frames", "caption_step", "caption_prompt", "caption_tokens"]
+    names += ["tokens", "temperature", "seed", "dtype"]
     now = {name: getattr(args, name) for name in names} | {"prompt": PROMPT}
     path = Path(f"{args.out}.settings.json")
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(now, indent=1) + "\n", "utf-8")
-        return
-    before = json.loads(path.read_text("utf-8"))
-    other = [name for name in now if before.get(name) != now[name]]
-    if other:
-        raise Failed(
-            f"{args.out} was begun with another {', '.join(other)} (see {path}); "
-            "give the same settings, or another --out"
-        )
+    if args.out.exists() and path.exists():
+        before = json.loads(path.read_text("utf-8"))
+        other = [name for name in now if before.get(name) != now[name]]
+        if other:
+            raise Failed(
+                f"{args.out} was begun with another {', '.join(other)} (see {path}); "
+                "give the same settings, or another --out"
+            )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(now, indent=1) + "\n", "utf-8")
 
 
 def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -324,9 +310,9 @@ def run(args: argparse.Namespace) -> int:
             reason = str(error).splitlines()[0]
             raise Failed(f"--device {args.device} cannot be used: {reason}") from None
         torch.manual_seed(args.seed)
-        greedy = Generation(args.caption_tokens, 0.0)
+        greedy = generation(args.caption_tokens, 0.0)
         captioner = Captioner(args.captioner, place, greedy, args.caption_prompt)
-        llm = Summariser(args.llm, place, Generation(args.tokens, args.temperature))
+        llm = Summariser(args.llm, place, generation(args.tokens, args.temperature))
         try:
             unreadable = describe(videos, out, captioner, llm, args)
         except torch.OutOfMemoryError:

@@ -5,7 +5,6 @@ import sys
 
 import pytest
 from vclipbench.bench import cli
-from vclipbench.leaderboard import load_records
 
 
 @pytest.fixture
@@ -25,18 +24,13 @@ def new_method(monkeypatch, capsys, tmp_path):
     return run
 
 
-def test_the_new_method_runs_and_its_tests_pass(new_method, bench, tmp_path):
+def test_the_new_method_is_short_and_its_tests_pass(new_method, shapes_cache, tmp_path):
     code, out, _ = new_method("my-Idea+2.x", "--out", "mine")
     assert code == 0
     plugin, test = tmp_path / "mine/my_idea_2_x.py", tmp_path / "mine/test_my_idea_2_x.py"
     assert len(plugin.read_text().splitlines()) <= 60
     assert "bench check method my-Idea+2.x --plugin mine/my_idea_2_x.py" in out
     assert "my-method" not in plugin.read_text() + test.read_text()
-    small = ("--set", "data.limit=8", "--set", "train.epochs=1", "--set", "data.workers=0")
-    run = ("run", "--method", "my-Idea+2.x", "--protocol", "b2n-shapes", "--plugin", plugin)
-    bench(*run, *small, check=0)
-    (record,) = load_records(tmp_path / "runs")
-    assert record.identity.train is not None
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", test], capture_output=True, text=True, timeout=300
     )

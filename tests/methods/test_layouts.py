@@ -82,7 +82,7 @@ def test_to_our_names_and_back_without_loss(files, layout, dtype):
     same(back.state, state)
 
 
-@pytest.mark.parametrize(("one", "other"), itertools.permutations(WHOLE_CLIP, 2))
+@pytest.mark.parametrize(("one", "other"), list(itertools.permutations(WHOLE_CLIP, 2)))
 def test_between_layouts_that_hold_a_whole_clip(files, one, other):
     there = convert(files[one], other)
     same(convert(there.state, one).state, files[one])
@@ -262,7 +262,7 @@ def test_hugging_face_computes_the_same(files, clip):
     same(convert(theirs.state_dict(), "open_clip").state, clip)
 
 
-@pytest.mark.parametrize(("wanted", "given"), itertools.permutations(PUBLISHED, 2))
+@pytest.mark.parametrize(("wanted", "given"), list(itertools.permutations(PUBLISHED, 2)))
 def test_the_checkpoint_of_another_method_is_explained(files, wanted, given):
     said = explain_mismatch(wrapped(files[given], given), wanted)
     if given in TAKES[wanted]:

@@ -23,7 +23,10 @@ from vclipbench.datasets.folder import DatasetError
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "describe_videos.py"
 CHAT = "{% for m in messages %}[user] {{ m['content'] }}{% endfor %} [assistant]"
-WORDS = "a the star circle moves left right video frames red blue . 1 2 3 4".split()
+WORDS = [
+    *("a", "the", "star", "circle", "moves", "left", "right", "video", "frames", "red", "blue"),
+    *".1234",
+]
 
 
 @pytest.fixture(scope="module")
@@ -202,7 +205,7 @@ def test_lists_and_files(script, videos, tmp_path):
     names.write_text("left/b.mp4\n\n")
     found = script.find_videos([names, videos / "left" / "a.mp4"], videos)
     assert found == {"left/b.mp4": videos / "left/b.mp4", "a.mp4": videos / "left/a.mp4"}
-    with pytest.raises(DatasetError, match="same id 'a.mp4'"):
+    with pytest.raises(DatasetError, match="have the same id"):
         script.find_videos([videos / "left", videos / "left" / ".." / "left" / "a.mp4"])
 
 
