@@ -110,6 +110,7 @@ def make_cell(
         check_choice("stages: the stage", name, tuple(s.name for s in wanted))
     if init is not None:
         wanted = tuple(s for s in wanted if _is_open(s, method, protocol, missing))
+        _check_complete(wanted, method, protocol, missing)
     stages = plan_stages(config, protocol, plan, seed, wanted, start, plugins)
     for stage in stages:
         _check_augment(stage, preprocess)
@@ -153,8 +154,27 @@ def _is_open(stage: Stage, method: Method, protocol: Protocol, missing: Collecti
         return False
     if protocol.family != "zs":
         return True
-    lacking = {*missing, *(f"clip.{name}" for name in missing)}
-    return any(name in lacking for name in stage.apply(method))
+    return bool(_lacking(stage, method, missing))
+
+
+def _lacking(stage: Stage, method: Method, missing: Collection[str]) -> set[str]:
+    """What a stage trains and the checkpoint does not have."""
+    return {*missing, *(f"clip.{name}" for name in missing)} & set(stage.apply(method))
+
+
+def _check_complete(
+    wanted: Sequence[Stage], method: Method, protocol: Protocol, missing: Collection[str]
+) -> None:
+    """Refuse to evaluate parameters that neither the checkpoint has nor a stage will train."""
+    lacking = {n for s in method.stages(protocol.family) for n in _lacking(s, method, missing)}
+    lacking -= {name for s in wanted for name in s.apply(method)}
+    # the parts of CLIP itself start from the backbone's weights
+    fresh = sorted(name for name in lacking if not name.startswith("clip."))
+    if fresh:
+        raise UserError(
+            f"the checkpoint has no {', '.join(fresh[:3])}{', ...' if len(fresh) > 3 else ''}, and "
+            f"{protocol.id} trains nothing here: give the checkpoint of the last stage"
+        )
 
 
 def preprocessing(resolved: Resolved, method: Method) -> Preprocess:

@@ -119,10 +119,9 @@ class Session:
             raise UserError(f"method {config.method}: {error}") from None
         if any(config.eval.patching):
             method.keep_original()
-        return method, load_checkpoint(method, config.checkpoint) if config.checkpoint else (
-            None,
-            None,
-        )
+        if config.checkpoint is None:
+            return method, (None, None)
+        return method, load_checkpoint(method, config.method, config.checkpoint)
 
     def _cell(self, variant: str, seed: int, patching: float) -> tuple[Any, Any]:
         from .cell import make_cell

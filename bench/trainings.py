@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from filelock import FileLock, Timeout
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ..methods.base import Method
-from ..methods.checkpoint import WeightsError, load_strict
+from ..methods.checkpoint import LoadReport, WeightsError, load_strict, read_weights
+from ..methods.layouts import explain_mismatch
 from ..protocols.base import Sample
 from .cell import Cell
 from .errors import RunFailed
@@ -25,6 +28,7 @@ from .stream import TrainStream
 
 Tell = Callable[[int, dict[str, float]], None]
 FINAL = "final.safetensors"
+FAMILIES = ("zs", "b2n", "fs", "full", "ret", "ml")
 
 
 def folder_of(root: Path, planned: StagePlan) -> Path:
@@ -68,10 +72,10 @@ def obtain(
     cell.method.to(device).eval()
 
 
-def learned(method: Method, planned: StagePlan) -> dict[str, Tensor]:
-    """Name -> tensor of everything that the stage trains."""
+def learned(method: Method, stages: Sequence[StagePlan]) -> dict[str, Tensor]:
+    """Name -> tensor of everything that the stages train."""
     state = method.state_dict()
-    names = sorted(planned.stage.apply(method))
+    names = sorted({name for planned in stages for name in planned.stage.apply(method)})
     return {name: state[name].detach().cpu().contiguous() for name in names}
 
 
@@ -122,14 +126,16 @@ def _train(
         planned.stage.apply(method)
         train_stage(method, stream, texts, folder, note)
         method.enter(None)
-    _save(learned(method, planned), folder / FINAL)
+    so_far = cell.stages[: cell.stages.index(planned) + 1]
+    maker = {"method": planned.stage.same_as or config.method, "stage": planned.stage.name}
+    _save(learned(method, so_far), folder / FINAL, maker)
     (folder / LAST).unlink(missing_ok=True)
 
 
 def _check_space(folder: Path, method: Method, planned: StagePlan) -> None:
     """Refuse to start where the checkpoints will not fit: all weights, and the learned ones 4 times."""
     whole = sum(v.numel() * v.element_size() for v in method.state_dict().values())
-    part = sum(v.numel() * v.element_size() for v in learned(method, planned).values())
+    part = sum(v.numel() * v.element_size() for v in learned(method, [planned]).values())
     needed, free = 2 * (whole + 2 * part) + 2 * part, shutil.disk_usage(folder).free
     if free < needed:
         raise RunFailed(
@@ -138,36 +144,57 @@ def _check_space(folder: Path, method: Method, planned: StagePlan) -> None:
         )
 
 
-def _save(state: dict[str, Tensor], path: Path) -> None:
+def _save(state: dict[str, Tensor], path: Path, maker: dict[str, str]) -> None:
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
-        save_file(state, temporary)
+        save_file(state, temporary, maker)
         os.replace(temporary, path)
     except Exception as error:
         temporary.unlink(missing_ok=True)
         raise RunFailed(f"cannot write the weights to {path}: {error}") from None
 
 
-def load_checkpoint(method: Method, path: str) -> tuple[dict[str, Any], Any]:
-    """Load a published or own checkpoint; returns the record's `init` block and the load report.
+def load_checkpoint(method: Method, name: str, path: str) -> tuple[dict[str, Any], LoadReport]:
+    """Load a published or own checkpoint.
+
+    Args:
+        method: with the backbone's weights. name: its id.
+
+    Returns:
+        The record's `init` block, and the report; its missing keys name what is not in the file.
 
     Raises:
         WeightsError: the file cannot be read, or belongs to another method or backbone.
     """
-    import hashlib
-
-    from ..methods.checkpoint import LoadReport, read_weights
-
     content = read_weights(path)
     with open(path, "rb") as file:
         sha = hashlib.file_digest(file, "sha256").hexdigest()
-    if is_learned(content, method):
-        load_learned(method, content, f"checkpoint {path}")
-        return {"url": None, "sha256": sha, "layout": "vclipbench", "run_id": None}, LoadReport()
+    own = is_learned(content, method)
     try:
-        report = method.load_published(content)
-    except NotImplementedError as error:
-        raise WeightsError(f"checkpoint {path} cannot be used: {error}") from None
-    except WeightsError as error:
-        raise WeightsError(f"checkpoint {path}: {error}") from None
-    return {"url": None, "sha256": sha, "layout": "published", "run_id": None}, report
+        if own:
+            _check_maker(method, name, path)
+            load_learned(method, content, "it")
+            report = LoadReport(missing_keys=[k for k in _trainable(method) if k not in content])
+        else:
+            report = method.load_published(content)
+    except (NotImplementedError, WeightsError) as error:
+        known = None if own else explain_mismatch(content, name, method.state_dict())
+        raise WeightsError(f"checkpoint {path}: {known or error}") from None
+    layout = "vclipbench" if own else "published"
+    return {"url": None, "sha256": sha, "layout": layout, "run_id": None}, report
+
+
+def _trainable(method: Method) -> list[str]:
+    """Names of everything that some stage, of any family, trains."""
+    return sorted({n for f in FAMILIES for s in method.stages(f) for n in s.apply(method)})
+
+
+def _check_maker(method: Method, name: str, path: str) -> None:
+    """Refuse a training of another method, unless one of this method's stages repeats that one."""
+    if not path.endswith(".safetensors"):
+        return
+    with safe_open(path, "pt") as file:
+        maker = (file.metadata() or {}).get("method")
+    allowed = {name, *(s.same_as for f in FAMILIES for s in method.stages(f))}
+    if maker is not None and maker not in allowed:
+        raise WeightsError(f"it is a training of the method {maker}, not of {name}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -69,6 +70,12 @@ class LLMMultilabel(Method):
     def language_model_sha256(self) -> str:
         """Digest of the frozen language model's tensors, which the state dict does not hold."""
         return self.attributes.language_model.sha256
+
+    def facts(self) -> dict[str, Any]:
+        """Name and digest of the language model; of a folder only its last name, which may lie anywhere."""
+        name = self.attributes.language_model.name
+        name = Path(name).name if Path(name).is_dir() else name
+        return {"language_model": name, "language_model_sha256": self.language_model_sha256}
 
     def stages(self, protocol_family: str) -> list[Stage]:
         """One stage. The bias learns only from multi-label targets: in a softmax it cancels."""

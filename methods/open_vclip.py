@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from .backbone import Backbone
-from .base import METHODS, Batch, Method, Stage
+from .base import METHODS, Batch, Features, Method, Stage
 from .blocks import frame_tokens, heads, joined, run_block
 from .checkpoint import LoadReport, load_strict, unwrap
 
@@ -67,6 +67,10 @@ class OpenVCLIP(Method):
         The mean is not made unit again, so that scores are means of the frames' scores.
         """
         return F.normalize(self.encode_frames(frames), dim=-1).mean(1)
+
+    def scores(self, video: Features, text: Features) -> Tensor:
+        """Means over the frames of logit scale times cosine: the rows of `video` are no unit rows."""
+        return super().scores(video, text)
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """The objective at the weights W, and at a random point V between W and CLIP's weights C.

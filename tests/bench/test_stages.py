@@ -84,7 +84,7 @@ def test_stages_share_trainings_and_have_their_own_settings(bench, tmp_path):
         / record.observed.effective_plan["training"]
         / "final.safetensors"
     )
-    assert list(weights) == ["bias"]
+    assert "clip.visual.proj" in weights  # of the first stage: the file is whole
     assert weights["bias"] > 0.5
 
 

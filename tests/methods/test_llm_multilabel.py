@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
@@ -240,7 +241,10 @@ def test_state_dict_holds_no_language_model(model):
     }
     assert not any("lm" in k or "language" in k for k in state)
     lm = AutoModelForCausalLM.from_pretrained(model)
-    assert method.language_model_sha256 == tensors_digest(lm.state_dict())
+    digest = tensors_digest(lm.state_dict())
+    assert method.language_model_sha256 == digest
+    name = Path(model).name
+    assert method.facts() == {"language_model": name, "language_model_sha256": digest}
     method.train()
     assert not method.attributes.language_model.model.training
     other = build(model, seed=5)

@@ -137,7 +137,7 @@ def test_multilabel_loss_is_binary_cross_entropy(model):
     p = method.scores(method.encode_video(clips()), method.encode_text(LABELS)).sigmoid()
     y = marks()
     assert loss.item() == pytest.approx(
-        float(-(y * p.log() + (1 - y) * (1 - p).log()).mean()), rel=1e-5
+        -(y * p.log() + (1 - y) * (1 - p).log()).mean().item(), rel=1e-5
     )
 
 
