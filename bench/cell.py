@@ -18,7 +18,7 @@ from ..datasets.transforms import (
 from ..leaderboard.record import identity_id
 from ..protocols.base import Data, Plan, Protocol, Split, digest
 from ..protocols.metrics import TIE_RULE
-from .config import Resolved
+from .config import RECIPE, Resolved
 from .errors import UserError, check_choice
 from .schema import RunConfig
 from .stages import StagePlan, code_digest, plan_stages
@@ -102,7 +102,10 @@ def make_cell(
     """
     config = resolved.config
     data = Data(Path(config.data.root) if config.data.root else None, config.data.size)
-    plan = limited(protocol.plan(variant, seed, data), config.data.limit)
+    plan = protocol.plan(variant, seed, data)
+    for split in (*plan.evaluate, *(s for s in (plan.train, plan.source) if s)):
+        _check_classes(split, protocol)
+    plan = limited(plan, config.data.limit)
     preprocess = preprocessing(resolved, method)
     start = {**_start(resolved, method, init), "preprocess": _pixels(config, preprocess)}
     wanted = tuple(method.stages(protocol.family)) if plan.train else ()
@@ -114,7 +117,10 @@ def make_cell(
     stages = plan_stages(config, protocol, plan, seed, wanted, start, plugins)
     for stage in stages:
         _check_augment(stage, preprocess)
-    protocol_digest = protocol.digest(data, config.prompts, config.views.model_dump())
+    # prompts that a method's recipe brings belong to the method, as its frames do
+    by_recipe = resolved.sources.get("prompts") == RECIPE
+    prompts = None if by_recipe else config.prompts
+    protocol_digest = protocol.digest(data, prompts, config.views.model_dump())
     identity = {
         **start,
         "protocol": _protocol_identity(resolved, protocol, protocol_digest, plan),
@@ -135,6 +141,19 @@ def make_cell(
         run_id=identity_id(identity),
         code_digest=code_digest(config.method, plugins),
     )
+
+
+def _check_classes(split: Split, protocol: Protocol) -> None:
+    """Refuse lists that no score could be right on."""
+    where = f"split {split.name} of {protocol.id}"
+    if not split.samples:
+        raise UserError(f"{where} has no videos")
+    if protocol.family == "ret":  # pairs, whose captions may well be equal
+        return
+    if not split.classes:
+        raise UserError(f"{where} has no classes")
+    if twice := sorted({c for c in split.classes if split.classes.count(c) > 1}):
+        raise UserError(f"{where} has the class name {twice[0]!r} twice")
 
 
 def _check_augment(planned: StagePlan, preprocess: Preprocess) -> None:
@@ -271,6 +290,8 @@ def _eval_identity(
         block["patching"] = patching
     if config.eval.probe:
         block["probe"] = config.eval.probe
+    if config.data.limit is not None:
+        block["limit"] = config.data.limit
     return block
 
 

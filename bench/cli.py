@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
-from types import ModuleType
 from typing import Annotated
 
 import typer
 
 from .. import __version__
-from .commands import describe, leaderboard, listing
+from .commands import (
+    check,
+    convert,
+    data,
+    describe,
+    leaderboard,
+    listing,
+    new_method,
+    predict,
+    run,
+    sweep,
+)
 from .errors import INTERRUPTED, explained
 
 DEBUG = "VCLIPBENCH_DEBUG"
@@ -43,38 +52,16 @@ def bench(
     """Compare methods that adapt CLIP to video, honestly."""
 
 
-def _part(name: str) -> ModuleType | None:
-    """A command's module; None if this installation does not have it."""
-    full = f"{__package__}.commands.{name}"
-    try:
-        return importlib.import_module(full)
-    except ModuleNotFoundError as error:
-        if error.name != full:
-            raise
-        return None
-
-
-def _add_commands() -> None:
-    app.command("list")(listing.list_entries)
-    app.command("describe")(describe.describe)
-    if run := _part("run"):
-        app.command("run")(run.run)
-    if sweep := _part("sweep"):
-        app.command("sweep")(sweep.sweep)
-    if data := _part("data"):
-        app.add_typer(data.app, name="data")
-    if convert := _part("convert"):
-        app.command("convert")(convert.convert)
-    if predict := _part("predict"):
-        app.command("predict")(predict.predict)
-    if new_method := _part("new_method"):
-        app.command("new-method")(new_method.new_method)
-    if check := _part("check"):
-        app.add_typer(check.app, name="check")
-    app.command("leaderboard")(leaderboard.leaderboard)
-
-
-_add_commands()
+app.command("list")(listing.list_entries)
+app.command("describe")(describe.describe)
+app.command("run")(run.run)
+app.command("sweep")(sweep.sweep)
+app.add_typer(data.app, name="data")
+app.command("convert")(convert.convert)
+app.command("predict")(predict.predict)
+app.command("new-method")(new_method.new_method)
+app.add_typer(check.app, name="check")
+app.command("leaderboard")(leaderboard.leaderboard)
 
 
 def spread(words: list[str]) -> list[str]:

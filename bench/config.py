@@ -295,7 +295,8 @@ def _nest(flat: Mapping[str, Any]) -> dict[str, Any]:
         *sections, name = key.split(".")
         inner = nested
         for section in sections:
-            inner = inner.setdefault(section, {})
+            inner[section] = dict(inner.get(section, {}))  # a layer's own mapping stays as it is
+            inner = inner[section]
         inner[name] = value
     return nested
 

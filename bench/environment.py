@@ -112,15 +112,15 @@ def _driver() -> str | None:
 
 def argv() -> list[str]:
     """The command line, with paths relative to the working directory or cut to their last part."""
-    shown = []
-    for word in sys.argv[1:]:
-        path = Path(word)
-        if path.is_absolute():
-            inside = path.is_relative_to(Path.cwd())
-            shown.append(str(path.relative_to(Path.cwd())) if inside else path.name)
-        else:
-            shown.append(word)
-    return ["bench", *shown]
+    return ["bench", *map(_shortened, sys.argv[1:])]
+
+
+def _shortened(word: str) -> str:
+    path = Path(word)
+    if path.is_absolute():
+        return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path.name)
+    key, equals, value = word.partition("=")  # as in data.root=/home/me/videos
+    return f"{key}={_shortened(value)}" if equals else word
 
 
 def source_digest(files: list[Path]) -> str:

@@ -82,6 +82,15 @@ def _view_scores(method: Method, video: Features, text: Features, views: int, me
     return scores.view(-1, views, scores.shape[-1]).softmax(-1).mean(1)
 
 
+@torch.no_grad()
+def patch(method: Method, ratio: float) -> None:
+    """Interpolate with the original CLIP, whose share is `ratio` (Open-VCLIP, patching), in place."""
+    original = method.original()
+    for name, parameter in method.named_parameters():
+        if name in original:
+            parameter.copy_(ratio * original[name] + (1 - ratio) * parameter)
+
+
 def probe_frames(clips: Tensor, probe: str | None) -> dict[str, Tensor]:
     """Clips [B, T, 3, H, W] as they are under "", and as a probe changes them under its names.
 
@@ -130,27 +139,23 @@ def evaluate_split(
             for item in items:
                 sample = split.samples[item["number"]]
                 if "error" in item:
-                    if config.data.on_bad_video == "fail":
-                        raise RunFailed(
-                            f"{item['error']} (--on-bad-video skip leaves such videos out)"
-                        )
-                    unreadable[sample.id] = item["error"]
-                    continue
-                kept.append(sample)
-                damaged += [sample.id] if item["damaged"] else []
-                digest.update(json.dumps([sample.id, item["indices"]]).encode())
+                    unreadable[sample.id] = _allowed(item["error"], config)
+                else:
+                    kept.append(sample)
+                    damaged += [sample.id] if item["damaged"] else []
+                    digest.update(json.dumps([sample.id, item["indices"]]).encode())
             if good:
                 clips = torch.cat([item["views"] for item in good]).to(device)
                 for name, frames in probe_frames(clips, config.eval.probe).items():
                     video = method.encode_video(frames)
-                    scored = _view_scores(method, video, text, views, config.views.merge)
-                    rows.setdefault(name, []).append(scored.cpu())
+                    merged = _view_scores(method, video, text, views, config.views.merge)
+                    rows.setdefault(name, []).append(merged.cpu())
             seconds["encode"] += time.perf_counter() - clock
             progress(len(items))
             clock = time.perf_counter()
     found = {name: torch.cat(parts).numpy().astype(np.float32) for name, parts in rows.items()}
+    _check_finite(found, kept)
     scores = found.pop("", np.zeros((0, len(split.classes)), np.float32))
-    _check_finite(scores, kept)
     return Scored(
         ids=[s.id for s in kept],
         target=np.array([s.label for s in kept], np.int64),
@@ -163,11 +168,19 @@ def evaluate_split(
     )
 
 
-def _check_finite(scores: NDArray, samples: Sequence[Sample]) -> None:
-    bad = np.flatnonzero(~np.isfinite(scores).all(1))
-    if len(bad):
-        names = ", ".join(samples[i].id for i in bad[:3])
-        raise RunFailed(f"scores of {len(bad)} videos are not finite: {names}")
+def _allowed(error: str, config: RunConfig) -> str:
+    """Why a video cannot be read, where such videos may be left out; else it ends the run."""
+    if config.data.on_bad_video == "fail":
+        raise RunFailed(f"{error} (--on-bad-video skip leaves such videos out)")
+    return error
+
+
+def _check_finite(found: dict[str, NDArray[np.float32]], samples: Sequence[Sample]) -> None:
+    for scores in found.values():  # those of the probes too
+        bad = np.flatnonzero(~np.isfinite(scores).all(1))
+        if len(bad):
+            names = ", ".join(samples[i].id for i in bad[:3])
+            raise RunFailed(f"scores of {len(bad)} videos are not finite: {names}")
 
 
 def flops_per_view(method: Method, frames: int, size: int) -> float | None:

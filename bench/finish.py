@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import replace
 from typing import Any
 
@@ -87,11 +88,10 @@ def aggregates(metrics: list[Metric]) -> list[dict[str, Any]]:
     ]
 
 
-def split_data(split: Split, scored: Scored, trained_on: Split | None) -> dict[str, Any]:
-    """Coverage of one split."""
+def split_data(split: Split, scored: Scored, trained: Set[str]) -> dict[str, Any]:
+    """Coverage of one split. `trained`: ids of the videos of all stages."""
     missing = [i for i, why in scored.unreadable.items() if "does not exist" in why]
     broken = sorted(i for i in scored.unreadable if i not in missing)
-    overlap = {s.id for s in trained_on.samples} & set(scored.ids) if trained_on else set()
     return {
         "n_expected": len(split.samples),
         "n_found": len(split.samples) - len(missing),
@@ -100,7 +100,7 @@ def split_data(split: Split, scored: Scored, trained_on: Split | None) -> dict[s
         "n_scored": len(scored.ids),
         "ids_digest": digest(sorted(scored.ids)),
         "manifest_digest": split.digest(),
-        "train_test_overlap": len(overlap),
+        "train_test_overlap": len(trained & set(scored.ids)),
     }
 
 

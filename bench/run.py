@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,12 @@ from ..datasets.video import VideoError, read_clip
 from ..leaderboard.predictions import save_predictions
 from ..leaderboard.record import SCHEMA_VERSION, Record, identity_changes, utc_now
 from ..leaderboard.store import RunStore
-from ..methods.base import Method
 from ..protocols.base import Data, Sample
 from . import finish, show, trainings
 from .cell import Cell
 from .environment import argv, environment
 from .errors import RunFailed, UserError
-from .evaluate import Scored, evaluate_split, flops_per_view
+from .evaluate import Scored, evaluate_split, flops_per_view, patch
 from .stages import StagePlan
 from .train import Interrupted
 
@@ -59,7 +59,10 @@ class Run:
                 "environment": environment(),
                 "command": {
                     "argv": argv(),
-                    "config_resolved": _without_paths(resolved.config.model_dump(mode="json")),
+                    "config_resolved": _without_paths(
+                        resolved.config.model_dump(mode="json"),
+                        self.cell.identity["method"]["options"],
+                    ),
                     "config_sources": dict(resolved.sources),
                 },
             }
@@ -101,8 +104,11 @@ class Run:
             if words:
                 show.console.print(f"differs from run {before[-1].run_id}: {'; '.join(words[:4])}")
 
-    def do(self, redo: bool = False) -> Record:
+    def do(self, redo: Collection[str] = ()) -> Record:
         """Do the work; the record in the store always tells how far it came.
+
+        Args:
+            redo: addresses of trainings to forget and make anew.
 
         Raises:
             Interrupted, KeyboardInterrupt: stopped by the user, can be resumed.
@@ -125,9 +131,9 @@ class Run:
     def _close(self, status: str, **blocks: Any) -> None:
         self.store.write(self.record.revised(status=status, finished_utc=utc_now(), **blocks))
 
-    def _work(self, redo: bool) -> Record:
+    def _work(self, redo: Collection[str]) -> Record:
         cell = self.cell
-        for planned in cell.stages if redo else ():
+        for planned in (p for p in cell.stages if p.id in redo):
             shutil.rmtree(trainings.folder_of(self.store.root, planned), ignore_errors=True)
         with show.progress() as bar:
             self._prepare(bar)
@@ -164,8 +170,8 @@ class Run:
             done = trainings.is_done(self.store.root, planned)
             trained |= not done
             self._stage(planned, done, bar)
-        if cell.patching:
-            _patch(cell.method, cell.patching)
+        if "patching" in cell.identity["eval"]:  # else the weights are the original ones
+            patch(cell.method, cell.patching)
         if trained:
             self._timed("train", start)
 
@@ -209,7 +215,7 @@ class Run:
     def _finished(self, scored: dict[str, Scored]) -> Record:
         cell = self.cell
         metrics = finish.metric_blocks(cell.protocol, scored)
-        trained = cell.stages[-1].split if cell.stages else None
+        trained = {sample.id for planned in cell.stages for sample in planned.split.samples}
         predictions = save_predictions(
             self.folder / "predictions.npz", finish.prediction_arrays(scored)
         )
@@ -279,15 +285,6 @@ class Run:
         }
 
 
-@torch.no_grad()
-def _patch(method: Method, ratio: float) -> None:
-    """Interpolate with the original CLIP, whose share is `ratio` (Open-VCLIP, patching)."""
-    original = method.original()
-    for name, parameter in method.named_parameters():
-        if name in original:
-            parameter.copy_(ratio * original[name] + (1 - ratio) * parameter)
-
-
 def _readable(samples: list[Sample], reader: str, bar: Progress) -> list[Sample]:
     """The training videos that decode from end to end."""
     task = bar.add_task("checking videos", total=len(samples), note="")
@@ -305,10 +302,16 @@ def _readable(samples: list[Sample], reader: str, bar: Progress) -> list[Sample]
     return good
 
 
-def _without_paths(config: dict[str, Any]) -> dict[str, Any]:
-    """The config with folders and files cut to their last part."""
+def _without_paths(config: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
+    """The config with folders and files cut to their last part; options are those of the identity."""
     cut = {**config, "data": dict(config["data"]), "backbone": dict(config["backbone"])}
-    for block, key in ((cut["data"], "root"), (cut["backbone"], "pretrained"), (cut, "checkpoint")):
+    cut["options"] = {key: options[key] for key in config["options"]}
+    for block, key in (
+        (cut["data"], "root"),
+        (cut["data"], "descriptions"),
+        (cut["backbone"], "pretrained"),
+        (cut, "checkpoint"),
+    ):
         if block.get(key):
             block[key] = Path(block[key]).name
     return cut

@@ -35,6 +35,7 @@ class Session:
     ):
         self.resolved, self.if_exists, self.plugins = resolved, if_exists, plugins
         self.store = RunStore(out)
+        self.redone: set[str] = set()  # addresses of trainings made anew
         self.protocol = find_protocol(resolved.config.protocol, plugins)
         check_files(plugins)
         _check_reader(resolved.config.data.reader, resolved.config.data.on_bad_video)
@@ -67,7 +68,7 @@ class Session:
         ):
             cell, report = self._cell(variant, seed, ratio)
             if cell.run_id in seen:
-                which = f"seed {seed}" if len(config.seeds) > 1 else f"patching {ratio:g}"
+                which = f"seed {seed}, patching {ratio:g}" if ratio else f"seed {seed}"
                 show.console.print(f"{which} changes nothing here: nothing is trained or drawn")
                 continue
             seen.add(cell.run_id)
@@ -91,8 +92,10 @@ class Session:
         work = Run(cell, self.store, device, self._origin(), report)
         if not work.wanted(self.if_exists):
             return
+        redo = {planned.id for planned in cell.stages if self.if_exists == "redo"} - self.redone
+        self.redone |= redo
         try:
-            show.result(work.do(redo=self.if_exists == "redo"))
+            show.result(work.do(redo))
         except (Interrupted, KeyboardInterrupt) as stop:
             what = str(stop) or "stopped"
             show.console.print(f"{what}; the same command goes on from there")

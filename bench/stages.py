@@ -27,8 +27,12 @@ _SHARED_SOURCES = (
     "bench/schedule.py",
     "bench/stream.py",
     "bench/train.py",
+    "bench/trainings.py",
     "datasets/pixels.py",
     "datasets/sampling.py",
+    "datasets/shapes/render.py",
+    "datasets/shapes/store.py",
+    "datasets/shapes/world.py",
     "datasets/transforms.py",
     "datasets/video.py",
     "datasets/video_child.py",
@@ -44,6 +48,7 @@ class StagePlan:
     Attributes:
         stage: what learns. split: from which videos. train: by which settings.
         templates: the prompts of its class names. steps: optimiser steps.
+        method: name, version and options of the method whose training it is. code_digest: of its sources.
         id: address of the training, which covers the stages before it.
     """
 
@@ -52,6 +57,8 @@ class StagePlan:
     train: Train
     templates: tuple[str, ...]
     steps: Steps
+    method: dict[str, Any]
+    code_digest: str
     id: str
 
     def describe(self) -> dict[str, Any]:
@@ -108,12 +115,14 @@ def plan_stages(
                 f"train.average_from {train.average_from} is beyond train.epochs {train.epochs}"
             )
         steps = Steps.of(len(split.samples), train.epochs, train.batch_size, train.micro_batch)
-        one = StagePlan(stage, split, train, _templates(stage, config, protocol), steps, "")
-        about: list[Any] = [before, one.describe(), _method_part(stage, start["method"], plugins)]
+        templates = _templates(stage, config, protocol)
+        maker = _method_part(stage, start["method"], plugins)
+        code = code_digest(maker["name"], plugins)
+        one = StagePlan(stage, split, train, templates, steps, maker, code, id="")
+        about: list[Any] = [before, one.describe(), maker, code, seed]
         about += [start[part] for part in ("backbone", "init", "preprocess")]
-        about += [list(stage.trains), list(stage.frozen), stage.texts, list(one.templates), seed]
-        about += [config.views.frames, config.data.limit, [list(s.texts()) for s in split.samples]]
-        before = digest([*about, code_digest(stage.same_as or config.method, plugins)])[:16]
+        about += [list(stage.trains), list(stage.frozen), stage.texts, list(templates)]
+        before = digest([*about, config.views.frames, config.data.size])[:16]
         planned.append(replace(one, id=before))
     return tuple(planned)
 
@@ -122,8 +131,11 @@ def _method_part(stage: Stage, method: dict[str, Any], plugins: tuple[str, ...])
     """Name, version and options of the method whose training it is."""
     if stage.same_as is None:
         return {key: method[key] for key in ("name", "version", "options")}
+    from ..methods.build import method_class
+
     options = {k: o.default for k, o in card(stage.same_as, plugins).options.items()}
-    return {"name": stage.same_as, "version": method["version"], "options": options}
+    version = method_class(stage.same_as).version
+    return {"name": stage.same_as, "version": version, "options": options}
 
 
 def _templates(stage: Stage, config: RunConfig, protocol: Protocol) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from ..methods.layouts import explain_mismatch
 from ..protocols.base import Sample
 from .cell import Cell
 from .errors import RunFailed
+from .evaluate import prompts_of
 from .stages import StagePlan
 from .stream import TrainStream
 
@@ -105,15 +106,14 @@ def _train(
 ) -> None:
     from .train import LAST, train_stage
 
-    config, method = cell.resolved.config, cell.method.to(device)
-    stream = TrainStream(planned, samples, config, cell.preprocess, cell.seed)
-    parts = ("method", "backbone", "init", "preprocess")
-    about = {**{p: cell.identity[p] for p in parts}, "train": planned.describe()}
-    about |= {"stage": planned.stage.name, "seed": cell.seed, "code_digest": cell.code_digest}
+    method = cell.method.to(device)
+    stream = TrainStream(planned, samples, cell.resolved.config, cell.preprocess, cell.seed)
+    about = {part: cell.identity[part] for part in ("backbone", "init", "preprocess")}
+    about |= {"method": planned.method, "stage": planned.stage.name, "train": planned.describe()}
+    about |= {"seed": cell.seed, "code_digest": planned.code_digest}
     (folder / "training.json").write_text(json.dumps(about, indent=1, sort_keys=True) + "\n")
     _check_space(folder, method, planned)
-    names, templates = planned.split.classes, planned.templates
-    texts = [template.format(name) for name in names for template in templates]
+    texts = prompts_of(planned.split.classes, planned.templates)
     with (folder / "log.csv").open("a", newline="") as file:
         log = csv.writer(file)
 
@@ -127,16 +127,21 @@ def _train(
         train_stage(method, stream, texts, folder, note)
         method.enter(None)
     so_far = cell.stages[: cell.stages.index(planned) + 1]
-    maker = {"method": planned.stage.same_as or config.method, "stage": planned.stage.name}
+    maker = {"method": planned.method["name"], "stage": planned.stage.name}
     _save(learned(method, so_far), folder / FINAL, maker)
     (folder / LAST).unlink(missing_ok=True)
 
 
 def _check_space(folder: Path, method: Method, planned: StagePlan) -> None:
-    """Refuse to start where the checkpoints will not fit: all weights, and the learned ones 4 times."""
+    """Refuse to start where the checkpoints will not fit.
+
+    The resumable one is there twice while it is written: all weights, two moments of what learns, and its
+    sum in double precision where weights are averaged. At the end the learned weights are written too.
+    """
     whole = sum(v.numel() * v.element_size() for v in method.state_dict().values())
     part = sum(v.numel() * v.element_size() for v in learned(method, [planned]).values())
-    needed, free = 2 * (whole + 2 * part) + 2 * part, shutil.disk_usage(folder).free
+    moments = 4 if planned.train.average_from is not None else 2
+    needed, free = 2 * (whole + moments * part) + 2 * part, shutil.disk_usage(folder).free
     if free < needed:
         raise RunFailed(
             f"the training needs {needed / 2**20:.0f} MiB for its checkpoints and {folder} has "

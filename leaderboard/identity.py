@@ -137,7 +137,7 @@ class ProtocolIdentity(Block):
         return self
 
 
-_ADDED = ("patching", "probe")
+_ADDED = ("patching", "probe", "limit")
 
 
 class EvalIdentity(Block):
@@ -153,6 +153,9 @@ class EvalIdentity(Block):
         default=None, gt=0, le=1, description="Share of the original CLIP in the tested weights"
     )
     probe: str | None = Field(default=None, description="Probe that ran beside, such as time")
+    limit: Positive | None = Field(
+        default=None, description="At most so many videos of each split; null: all of them"
+    )
 
     @model_serializer(mode="wrap")
     def _without_unused(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:

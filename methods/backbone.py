@@ -16,6 +16,19 @@ from torch import Tensor
 from . import shapes_tiny
 from .checkpoint import WeightsError, load_strict, read_weights, tensors_digest, unwrap
 
+# What tells a relative from CLIP: other pooling, masks, tokenizers, end tokens.
+_OTHER_CLIPS = {
+    "pool_type",
+    "final_ln_after_pool",
+    "no_causal_mask",
+    "eos_id",
+    "pad_id",
+    "hf_tokenizer_name",
+    "tokenizer_kwargs",
+    "attentional_pool",
+    "embed_cls",
+    "no_ln_pre",
+}
 _NOT_WEIGHTS = ("input_resolution", "context_length", "vocab_size", "attn_mask")
 
 
@@ -118,8 +131,14 @@ def _config(backbone: str | Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         close = difflib.get_close_matches(backbone, names, 1, 0.4)
         hint = f"; did you mean {close[0]!r}?" if close else ""
         raise WeightsError(f"unknown backbone {backbone!r}{hint} (see open_clip.list_models())")
-    if set(config) - {"embed_dim", "vision_cfg", "text_cfg", "quick_gelu", "init_logit_scale"}:
-        raise WeightsError(f"backbone {backbone!r} is not a plain CLIP, which methods here adapt")
+    known = {"embed_dim", "vision_cfg", "text_cfg", "quick_gelu", "init_logit_scale"}
+    towers = {*config.get("vision_cfg", {}), *config.get("text_cfg", {})}
+    strange = sorted({*config} - known) + sorted(towers & _OTHER_CLIPS)
+    strange += sorted(key for key in towers if key.startswith(("hf_", "timm_")))
+    if strange:
+        raise WeightsError(
+            f"backbone {backbone!r} is not a plain CLIP, which methods here adapt: it sets {strange[0]}"
+        )
     return backbone, dict(config)
 
 

@@ -9,6 +9,16 @@ import torch
 from torch import Tensor, nn
 
 
+def require_vit(clip: Any, title: str) -> None:
+    """Refuse a CLIP whose image encoder is no ViT, such as a ResNet.
+
+    Raises:
+        ValueError: naming the method by its `title`.
+    """
+    if not hasattr(clip.visual, "class_embedding"):
+        raise ValueError(f"{title} needs a backbone whose image encoder is a ViT")
+
+
 def frame_tokens(visual: Any, frames: Tensor) -> Tensor:
     """Tokens of frames before `ln_pre`: class token and patches with positions.
 

@@ -36,8 +36,15 @@ class Recipe(BaseModel):
     set: dict[str, Any] = Field(default_factory=dict)
 
     def matches(self, **facts: str) -> bool:
-        """Whether every condition holds."""
-        return all(facts.get(key) == value for key, value in self.when.items())
+        """Whether every condition holds.
+
+        Quick GELU belongs to the weights, so open_clip's names with and without it are one backbone.
+        """
+        return all(_plain(facts.get(key, "")) == _plain(value) for key, value in self.when.items())
+
+
+def _plain(value: str) -> str:
+    return value.removesuffix("-quickgelu")
 
 
 class Card(BaseModel):

@@ -13,16 +13,18 @@ from torch import Tensor, nn
 
 from .backbone import Backbone
 from .base import METHODS, Batch, Method, Stage
-from .blocks import heads, joined, run_block
+from .blocks import heads, joined, require_vit, run_block
 from .checkpoint import LoadReport, WeightsError, load_strict, unwrap
 from .clip_vip_losses import LOSSES, WITH_CAPTIONS, WITH_IMAGES, Sources
 from .hf_clip import from_open_clip, to_open_clip
 
-_PREFIX = "clipmodel."
-_NEW = {
+PREFIX = "clipmodel."
+"""Stands before every key of the authors' file."""
+NEW = {
     "vision_model.embeddings.added_cls": "added_proxies",
     "vision_model.embeddings.temporal_embedding": "temporal_embedding",
 }
+"""What the method adds to CLIP: the authors' key, behind the prefix -> parameter of `CLIPViP`."""
 _LOG_SCALE_RANGE = (0.0, math.log(200))
 
 
@@ -34,12 +36,13 @@ class CLIPViP(Method):
     W width of the image encoder.
 
     Raises:
-        ValueError: an option out of its range; the message names it.
+        ValueError: an option out of its range (the message names it), or a backbone without a ViT.
     """
 
     def __init__(self, backbone: Backbone, **options: Any):
         super().__init__(backbone, **options)
         _check(options, self.clip.context_length)
+        require_vit(self.clip, "CLIP-ViP")
         visual = self.clip.visual
         width, device = len(visual.class_embedding), visual.class_embedding.device
         with_proxies = options["pooling"] == "proxies"
@@ -179,11 +182,14 @@ class CLIPViP(Method):
             WeightsError: keys are missing (also the proxies and the temporal embedding: plain CLIP is no
                 CLIP-ViP), left over, or of another shape.
         """
-        state = {k.removeprefix(_PREFIX): v for k, v in unwrap(checkpoint).items()}
+        state = {k.removeprefix(PREFIX): v for k, v in unwrap(checkpoint).items()}
         if not state:
             raise WeightsError("the CLIP-ViP checkpoint holds no tensors")
-        renamed = {_NEW[k]: v for k, v in state.items() if k in _NEW}
-        plain = to_open_clip({k: v for k, v in state.items() if k not in _NEW})
+        renamed = {NEW[k]: v for k, v in state.items() if k in NEW}
+        try:
+            plain = to_open_clip({k: v for k, v in state.items() if k not in NEW})
+        except WeightsError as error:
+            raise WeightsError(f"CLIP-ViP checkpoint does not fit the model: {error}") from None
         renamed.update({f"clip.{k}": v for k, v in plain.items()})
         return load_strict(self, renamed, "CLIP-ViP checkpoint")
 
@@ -191,8 +197,8 @@ class CLIPViP(Method):
         """The weights in the authors' layout, with the prefix `clipmodel.`."""
         state = from_open_clip(self.clip.state_dict())
         own = self.state_dict()
-        state.update({theirs: own[mine] for theirs, mine in _NEW.items() if mine in own})
-        return {f"{_PREFIX}{key}": value for key, value in state.items()}
+        state.update({theirs: own[mine] for theirs, mine in NEW.items() if mine in own})
+        return {f"{PREFIX}{key}": value for key, value in state.items()}
 
 
 def proxy_attention(attention: nn.MultiheadAttention, x: Tensor, t: int, m: int) -> Tensor:
@@ -253,8 +259,20 @@ def _check(options: Mapping[str, Any], context_length: int) -> None:
             f"{context_length}, the context of this CLIP"
         )
     for name in ("temperature", "margin"):
-        if not options[name] > 0:
-            raise ValueError(f"option {name} is {options[name]!r}, it must be greater than 0")
+        if not _number(options[name]) or options[name] <= 0:
+            raise ValueError(
+                f"option {name} is {options[name]!r}, it must be a number greater than 0"
+            )
+    start, timed = options["logit_scale_init"], options["temporal_embedding"]
+    if start is not None and not _number(start):
+        raise ValueError(f"option logit_scale_init is {start!r}, it must be null or a number")
+    if not isinstance(timed, bool):
+        raise ValueError(f"option temporal_embedding is {timed!r}, it must be true or false")
+
+
+def _number(value: Any) -> bool:
+    real = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return real and math.isfinite(value)
 
 
 def _whole(value: Any) -> bool:

@@ -135,7 +135,7 @@ def _why_not(state: State, source: str) -> str:
 
 def _derived(state: State, source: str) -> list[str]:
     """Keys that are not carried over: sizes, positions, masks, and what follows from a class list."""
-    ends = (*INTEGERS, "attn_mask", "position_ids", *vifi._BUFFERS)
+    ends = (*INTEGERS, "attn_mask", "position_ids", *vifi.CLASS_BUFFERS)
     return sorted(k for k in state if k.rpartition(".")[2] in ends and source != "vclipbench")
 
 

@@ -82,30 +82,30 @@ def _to_openai(state: State) -> State:
 
 
 def _from_vifi(state: State) -> State:
-    return {vifi_prompt._to_own(k): v for k, v in vifi.published(state).items()}
+    return {vifi_prompt.to_own(k): v for k, v in vifi.published(state).items()}
 
 
 def _to_vifi(state: State) -> State:
     return {
-        vifi._published(k.removeprefix("clip."))
+        vifi.to_published(k.removeprefix("clip."))
         if k.startswith("clip.")
-        else vifi_prompt._to_published(k): v
+        else vifi_prompt.to_published(k): v
         for k, v in state.items()
     }
 
 
 def _from_clip_vip(state: State) -> State:
-    state = {k.removeprefix(clip_vip._PREFIX): v for k, v in state.items()}
-    new = {mine: state[theirs] for theirs, mine in clip_vip._NEW.items() if theirs in state}
+    state = {k.removeprefix(clip_vip.PREFIX): v for k, v in state.items()}
+    new = {mine: state[theirs] for theirs, mine in clip_vip.NEW.items() if theirs in state}
     return new | _plain(
-        hf_clip.to_open_clip({k: v for k, v in state.items() if k not in clip_vip._NEW})
+        hf_clip.to_open_clip({k: v for k, v in state.items() if k not in clip_vip.NEW})
     )
 
 
 def _to_clip_vip(state: State) -> State:
     theirs = hf_clip.from_open_clip(_clip_of(state))
-    theirs |= {name: state[mine] for name, mine in clip_vip._NEW.items() if mine in state}
-    return {f"{clip_vip._PREFIX}{k}": v for k, v in theirs.items()}
+    theirs |= {name: state[mine] for name, mine in clip_vip.NEW.items() if mine in state}
+    return {f"{clip_vip.PREFIX}{k}": v for k, v in theirs.items()}
 
 
 _VISION_NEW = r"vision_model\.embeddings\.(added_cls|temporal_embedding)"

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from . import shapes_tiny
 from .backbone import Backbone
 from .base import METHODS, Batch, Method, Stage
+from .blocks import require_vit
 from .checkpoint import WeightsError
 from .language_model import SHAPES_LM, load_language_model
 from .multilabel_loss import asymmetric_loss, label_sample
@@ -28,6 +29,11 @@ _LEAST = {
     **dict.fromkeys(("prefix", "queries", "prefix_sets", "temporal_size", "label_samples"), 1),
     "prompt_layers": 0,
 }
+_FLAGS = ("finetune_vision", "asymmetric")
+_NUMBERS = (
+    *("gamma_negative", "gamma_positive", "margin", "regulariser_weight"),
+    *("interpolation_low", "interpolation_high"),
+)
 _TEXTS_AT_ONCE = 512  # labels of an evaluation that run through the language model together
 
 
@@ -39,12 +45,14 @@ class LLMMultilabel(Method):
     released, so what the paper leaves open is an option (docs/methods/llm-multilabel.md).
 
     Raises:
-        ValueError: an option is out of its range; the sentence says what would be right.
+        ValueError: an option is out of its range (the sentence says what would be right), or the backbone
+            has no ViT.
         WeightsError: no language model is named, or it cannot be loaded.
     """
 
     def __init__(self, backbone: Backbone, **options: Any):
         super().__init__(backbone, **options)
+        require_vit(self.clip, "llm-multilabel")
         blocks = len(self.clip.visual.transformer.resblocks)
         _check(options, blocks, self.clip.context_length)
         model = load_language_model(_language_model(options["language_model"], backbone.name))
@@ -242,6 +250,12 @@ def _check(o: dict[str, Any], blocks: int, context: int) -> None:
             raise ValueError(
                 f"options.{name} must be a whole number of at least {least}, not {o[name]!r}"
             )
+    for name in _FLAGS:
+        if not isinstance(o[name], bool):
+            raise ValueError(f"options.{name} must be true or false, not {o[name]!r}")
+    for name in _NUMBERS:
+        if isinstance(o[name], bool) or not isinstance(o[name], (int, float)):
+            raise ValueError(f"options.{name} must be a number, not {o[name]!r}")
     if o["queries"] > context - 3:
         raise ValueError(
             f"options.queries must leave room for a label in CLIP's {context} tokens: "

@@ -13,11 +13,12 @@ from torch.func import functional_call
 
 from .backbone import Backbone
 from .base import METHODS, Batch, Features, Method, Stage
-from .blocks import frame_tokens, heads, joined, run_block
-from .checkpoint import LoadReport, load_strict, unwrap
+from .blocks import frame_tokens, heads, joined, require_vit, run_block
+from .checkpoint import LoadReport, WeightsError, load_strict, unwrap
 
 _TRAINS = ("clip.visual.*", "clip.logit_scale")
 _NOT_WEIGHTS = ("input_resolution", "context_length", "vocab_size")  # entries of OpenAI's archives
+_PREFIX = "model."
 _TEXTS_AT_ONCE = 1024
 _DESCRIPTIONS_KEPT = 300_000  # more than Kinetics-400 has videos; 512 floats each are 0.6 GB
 
@@ -32,8 +33,7 @@ class OpenVCLIP(Method):
     def __init__(self, backbone: Backbone, **options: Any):
         super().__init__(backbone, **options)
         _check(options)
-        if not hasattr(self.clip.visual, "class_embedding"):
-            raise ValueError("Open-VCLIP needs a backbone whose image encoder is a ViT")
+        require_vit(self.clip, "Open-VCLIP")
         if options["interpolation_weight"] > 0:
             self.keep_original()
         self._text_weights: tuple[tuple[int, int], ...] = ()
@@ -158,14 +158,24 @@ class OpenVCLIP(Method):
         return [Stage("fine-tune", trains=_TRAINS, data="source" if retrieval else "target")]
 
     def load_published(self, checkpoint: Mapping[str, Any]) -> LoadReport:
-        """Load the authors' file: `model_state` -> `model.` or `module.model.` + OpenAI's CLIP key."""
-        state = {k.removeprefix("model."): v for k, v in unwrap(checkpoint).items()}
+        """Load the authors' file: `model_state` -> `model.` or `module.model.` + OpenAI's CLIP key.
+
+        Raises:
+            WeightsError: keys that do not fit, or none with `model.`: that would be CLIP itself.
+        """
+        found = unwrap(checkpoint)
+        if found and not any(k.startswith(_PREFIX) for k in found):
+            raise WeightsError(
+                "Open-VCLIP checkpoint has no keys that begin with 'model.' "
+                f"(it has {next(iter(found))}, ...): it is the checkpoint of another method, or plain CLIP"
+            )
+        state = {k.removeprefix(_PREFIX): v for k, v in found.items()}
         state = {k: v for k, v in state.items() if k not in _NOT_WEIGHTS}
         return load_strict(self.clip, state, "Open-VCLIP checkpoint")
 
     def published_state(self) -> dict[str, Tensor]:
         """The weights in the authors' layout: what `model_state` holds."""
-        return {f"model.{k}": v for k, v in self.clip.state_dict().items()}
+        return {f"{_PREFIX}{k}": v for k, v in self.clip.state_dict().items()}
 
 
 @METHODS.register_module("open-vclip++")

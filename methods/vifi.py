@@ -18,7 +18,8 @@ _TEXT = (
     "clip.ln_final.*",
     "clip.text_projection",
 )
-_BUFFERS = ("complete_text_embeddings", "token_prefix", "token_suffix")
+CLASS_BUFFERS = ("complete_text_embeddings", "token_prefix", "token_suffix")
+"""Last parts of the authors' keys that follow from a list of classes and are not carried over."""
 
 
 @METHODS.register_module("vifi")
@@ -43,7 +44,9 @@ class ViFiCLIP(Method):
 
     def published_state(self) -> dict[str, Tensor]:
         """The weights in the authors' layout, without `module.` and without the token table."""
-        names = {k: _published(k) for k in self.clip.state_dict() if not k.startswith("token_emb")}
+        names = {
+            k: to_published(k) for k in self.clip.state_dict() if not k.startswith("token_emb")
+        }
         return {names[k]: v for k, v in self.clip.state_dict().items() if k in names}
 
 
@@ -64,7 +67,7 @@ class ViFiText(ViFiCLIP):
 def published(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
     """The tensors of the authors' file under their names, without those that follow from the class list."""
     state = unwrap(checkpoint)
-    return {k: v for k, v in state.items() if k.rpartition(".")[2] not in _BUFFERS}
+    return {k: v for k, v in state.items() if k.rpartition(".")[2] not in CLASS_BUFFERS}
 
 
 def to_open_clip(key: str) -> str:
@@ -89,7 +92,8 @@ def to_open_clip(key: str) -> str:
     )
 
 
-def _published(key: str) -> str:
+def to_published(key: str) -> str:
+    """A key of open_clip's CLIP as the published layout names it."""
     if key == "logit_scale":
         return key
     if key.startswith("visual."):

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from .backbone import Backbone
 from .base import METHODS, Features, Stage
-from .blocks import frame_tokens
+from .blocks import frame_tokens, require_vit
 from .checkpoint import LoadReport, WeightsError, load_strict
 from .vifi import TOKENS, ViFiCLIP, published, to_open_clip
 
@@ -44,10 +44,11 @@ class ViFiPrompt(ViFiCLIP):
         up to 4 text prompts start from the tokens of `context_init` instead, if it is given.
 
         Raises:
-            ValueError: an option out of its range.
+            ValueError: an option out of its range, or a backbone without a ViT.
         """
         super().__init__(backbone, **options)
         n_v, n_t, d_v, d_t = _checked(options)
+        require_vit(self.clip, "vifi-prompt")
         clip, words = self.clip, " ".join(options["context_init"].replace("_", " ").split())
         self._bridge_prefix, self._prompting = words, True
         tokens = self._word_tokens(words, n_t) if words and n_t <= 4 else None
@@ -160,7 +161,7 @@ class ViFiPrompt(ViFiCLIP):
             WeightsError: keys that do not fit, prompts of other numbers or depths, or only some of them.
         """
         state, own = published(checkpoint), self.state_dict()
-        renamed = {_to_own(key): value for key, value in state.items()}
+        renamed = {to_own(key): value for key, value in state.items()}
         prompts = {k: v for k, v in renamed.items() if not k.startswith("clip.")}
         may_miss = [TOKENS]
         if prompts:
@@ -183,7 +184,7 @@ class ViFiPrompt(ViFiCLIP):
             if missing:
                 raise WeightsError(
                     "ViFi-CLIP checkpoint holds only a part of the learned prompts, keys missing: "
-                    + ", ".join(_to_published(key) for key in missing)
+                    + ", ".join(to_published(key) for key in missing)
                 )
             if first in prompts:
                 found[f"{side}_prompts"] = prompts[first].shape[:1].numel()
@@ -205,7 +206,7 @@ class ViFiPrompt(ViFiCLIP):
     def published_state(self) -> dict[str, Tensor]:
         """The weights in the authors' layout, without `module.` and without the token table."""
         own = {k: v for k, v in self.state_dict().items() if not k.startswith("clip.")}
-        return {**super().published_state(), **{_to_published(k): v for k, v in own.items()}}
+        return {**super().published_state(), **{to_published(k): v for k, v in own.items()}}
 
 
 def _checked(options: Mapping[str, Any]) -> tuple[int, int, int, int]:
@@ -246,7 +247,7 @@ def _after(prefix: str, text: str) -> str:
     return text if not prefix or text.startswith(f"{prefix} ") else f"{prefix} {text}"
 
 
-def _to_own(key: str) -> str:
+def to_own(key: str) -> str:
     """A key of the authors' file as this module names it."""
     if key == "prompt_learner.ctx":
         return "text_context"
@@ -259,7 +260,7 @@ def _to_own(key: str) -> str:
     return f"clip.{to_open_clip(key)}"
 
 
-def _to_published(key: str) -> str:
+def to_published(key: str) -> str:
     """The name of a prompt of this module in the authors' file."""
     if key == "text_context":
         return "prompt_learner.ctx"

@@ -43,8 +43,10 @@ class Split:
     samples: tuple[Sample, ...]
 
     def digest(self) -> str:
-        """SHA-256 over ordered class names and the (id, label) list."""
-        return digest([self.classes, [[s.id, s.label] for s in self.samples]])
+        """SHA-256 over ordered class names, the (id, label) list, and the texts of a list that has some."""
+        content: list[Any] = [self.classes, [[s.id, s.label] for s in self.samples]]
+        texts = [s.texts() for s in self.samples]
+        return digest([*content, texts] if any(map(any, texts)) else content)
 
 
 @dataclass(frozen=True)
@@ -157,7 +159,9 @@ class Protocol(ABC):
                 the method's business and do not count.
         """
         used = dict(views or self.defaults.get("views", {}))
-        shape = [used.get("clips", 1), used.get("crops", 1), used.get("merge", "scores")]
+        clips, crops = used.get("clips", 1), used.get("crops", 1)
+        # with one view there is nothing to merge
+        shape = [clips, crops, used.get("merge", "scores") if clips * crops > 1 else "scores"]
         templates = list(prompts or self.defaults.get("prompts", ["a photo of a {}."]))
         content: list[Any] = [self.id, self.version, templates, shape]
         for variant in self.variants:

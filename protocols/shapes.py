@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from .base import Data, Progress, Protocol, Sample, Split
+from .base import Data, Progress, Protocol, Sample, Split, digest
 
 # The world has one seed; the seed of a run draws training lists and everything random in training.
 WORLD_SEED = 0
-DEFAULTS = {
-    "data": {"size": 64},
+SIZE = 64  # side of the protocols' clips, in pixels
+DEFAULTS: dict[str, Any] = {
+    "data": {"size": SIZE},
     "views": {"frames": 8, "clips": 1, "crops": 1},
     "preprocess": {"size": 64, "resize": 64, "interpolation": "bilinear", "normalise": "clip"},
     "backbone": {"name": "shapes-tiny", "pretrained": "shapes-tiny"},
@@ -46,6 +48,16 @@ class ShapesProtocol(Protocol):
     def annotate(self, split: Split, data: Data) -> Split:
         """Captions of the clips and of their middle frames, and descriptions."""
         return replace(split, samples=tuple(_annotated(s) for s in split.samples))
+
+    def digest(
+        self,
+        data: Data,
+        prompts: Sequence[str] | None = None,
+        views: Mapping[str, Any] | None = None,
+    ) -> str:
+        """As for every protocol; clips of another size are other videos under the same ids."""
+        usual = super().digest(data, prompts, views)
+        return usual if data.size == SIZE else digest([usual, data.size])
 
     def prepare(
         self, splits: Sequence[Split], data: Data, progress: Progress | None = None

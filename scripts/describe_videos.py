@@ -11,9 +11,8 @@ docs/describe-videos.md.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +20,21 @@ import torch
 from PIL import Image
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
-from vclipbench.datasets.folder import EXTENSIONS, DatasetError, read_csv
+from vclipbench.datasets.annotation import find_videos, frames_of, keep_settings
+from vclipbench.datasets.folder import DatasetError
 from vclipbench.datasets.jsonl import JsonLines
-from vclipbench.datasets.sampling import segment_centres
-from vclipbench.datasets.video import VideoError, read_clip
+from vclipbench.datasets.video import VideoError
 
 PROMPT = (
     "These are captions of frames of one video, in the order of time. A program that saw one frame at a "
     "time wrote them, so they may repeat or contradict each other.\n\n{captions}\n\n"
     "Say in one short sentence what happens in the whole video. Do not speak of frames or captions."
 )
+SETTINGS = (
+    *("captioner", "llm", "frames", "caption_step", "caption_prompt", "caption_tokens"),
+    *("tokens", "temperature", "seed", "dtype"),
+)
+"""What the descriptions depend on."""
 LEAD = "\n\nThe video shows"  # how the answer starts, for models without a chat template
 
 
@@ -148,57 +152,6 @@ def tidy(text: str) -> str:
     return " ".join(text.split())
 
 
-def find_videos(sources: Iterable[Path], root: Path | None = None) -> dict[str, Path]:
-    """Id -> file of the videos of folders, lists and files, in order.
-
-    The id in a folder is the path from it, in a list the path as written (from `root`, or else from
-    the list's folder), of a single file its name.
-
-    Raises:
-        DatasetError: something is not there, or two videos have one id.
-    """
-    found: dict[str, Path] = {}
-    for source in sources:
-        for id, path in _videos_of(source, root):
-            if found.setdefault(id, path) != path:
-                raise DatasetError(f"{path} and {found[id]} have the same id {id!r}")
-    if not found:
-        raise DatasetError(f"no videos in {', '.join(map(str, sources))}")
-    return found
-
-
-def _videos_of(source: Path, root: Path | None) -> Iterator[tuple[str, Path]]:
-    if source.is_dir():
-        for path in sorted(source.rglob("*")):
-            inner = path.relative_to(source)
-            hidden = any(part.startswith(".") for part in inner.parts)
-            if path.is_file() and not hidden and path.suffix.lower() in EXTENSIONS:
-                yield inner.as_posix(), path
-    elif not source.exists():
-        raise DatasetError(f"there is no file or folder {source}")
-    elif source.suffix.lower() == ".csv":
-        yield from ((item.id, item.path) for item in read_csv(source, root).items)
-    elif source.suffix.lower() == ".txt":
-        for line in source.read_text("utf-8").splitlines():
-            if line.strip():
-                name = Path(line.strip())
-                yield name.as_posix(), (root or source.parent) / name
-    elif source.suffix.lower() in EXTENSIONS:
-        yield source.name, source
-    else:
-        raise DatasetError(f"{source} is no folder, no .csv or .txt list and no video file")
-
-
-def frames_of(path: Path, frames: int) -> list[Image.Image]:
-    """Frames at the middles of equal segments of a video.
-
-    Raises:
-        VideoError: it cannot be read.
-    """
-    clip = read_clip(path, lambda count: segment_centres(count, frames))
-    return [Image.fromarray(frame) for frame in clip.frames]
-
-
 def describe(
     videos: dict[str, Path], out: JsonLines, captioner: Captioner, llm: Summariser, args: Any
 ) -> list[str]:
@@ -238,28 +191,6 @@ def _described(
         {"video": id, "captions": own, "description": description}
         for (id, _), own, description in zip(kept, captions, llm(captions), strict=True)
     ]
-
-
-def keep_settings(args: argparse.Namespace) -> None:
-    """Write what the descriptions depend on beside them, or compare it with what stands there.
-
-    Raises:
-        Failed: the file was begun with other settings.
-    """
-    names = ["captioner", "llm", "frames", "caption_step", "caption_prompt", "caption_tokens"]
-    names += ["tokens", "temperature", "seed", "dtype"]
-    now = {name: getattr(args, name) for name in names} | {"prompt": PROMPT}
-    path = Path(f"{args.out}.settings.json")
-    if args.out.exists() and path.exists():
-        before = json.loads(path.read_text("utf-8"))
-        other = [name for name in now if before.get(name) != now[name]]
-        if other:
-            raise Failed(
-                f"{args.out} was begun with another {', '.join(other)} (see {path}); "
-                "give the same settings, or another --out"
-            )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(now, indent=1) + "\n", "utf-8")
 
 
 def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -302,7 +233,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"removed the last line of {args.out}, which was cut off", file=sys.stderr)
     unreadable: list[str] = []
     if videos.keys() - out.done:
-        keep_settings(args)
+        keep_settings(args.out, {key: getattr(args, key) for key in SETTINGS} | {"prompt": PROMPT})
         try:
             place = {"device": torch.device(args.device), "dtype": getattr(torch, args.dtype)}
             torch.zeros(1, device=place["device"])

@@ -2,7 +2,7 @@
 
     python scripts/synthesise_labels.py VIDEOS --model llava-hf/llava-1.5-7b-hf --out labels.jsonl
 
-VIDEOS is a folder (an id is the path of a file in it) or a CSV file with the columns path and label.
+VIDEOS is a folder (an id is the path of a file in it), a .csv list (path,label) or a .txt list.
 The model is any image-and-text model of transformers, by name or folder; it sees frames from the
 middles of equal parts of a video. Run it again to go on where it was broken off. See
 docs/synthesise-labels.md.
@@ -11,7 +11,6 @@ docs/synthesise-labels.md.
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -23,10 +22,10 @@ import torch
 from PIL import Image
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
-from vclipbench.datasets.folder import EXTENSIONS, DatasetError, read_csv
+from vclipbench.datasets.annotation import find_videos, frames_of, keep_settings
+from vclipbench.datasets.folder import DatasetError
 from vclipbench.datasets.jsonl import JsonLines
-from vclipbench.datasets.sampling import segment_centres
-from vclipbench.datasets.video import VideoError, read_clip
+from vclipbench.datasets.video import VideoError
 
 PROMPT = (
     "These are frames of one video, in the order of time. List short labels for what is in the video: "
@@ -39,23 +38,6 @@ Video = tuple[str, Path]
 
 class Problem(Exception):
     """What the user can mend, in one sentence."""
-
-
-def list_videos(source: Path) -> list[Video]:
-    """Ids and files, in a fixed order.
-
-    Raises:
-        DatasetError, Problem: no such folder or list, or no videos in it.
-    """
-    if source.is_file():
-        return [(item.id, item.path) for item in read_csv(source).items]
-    if not source.is_dir():
-        raise Problem(f"there is no folder or CSV file {source}")
-    files = (p for p in source.rglob("*") if p.suffix.lower() in EXTENSIONS and p.is_file())
-    found = sorted((p.relative_to(source).as_posix(), p) for p in files)
-    if not found:
-        raise Problem(f"there are no videos in {source}")
-    return found
 
 
 def parse(answer: str, most: int) -> list[str]:
@@ -74,12 +56,6 @@ def parse(answer: str, most: int) -> list[str]:
         if re.search(r"[^\W\d_]", label) and len(label.split()) <= LONGEST:
             labels.append(label)
     return list(dict.fromkeys(labels))[:most]
-
-
-def read_frames(path: Path, number: int) -> list[Image.Image]:
-    """Frames at the middles of equal parts of the video."""
-    clip = read_clip(path, lambda count: segment_centres(count, number))
-    return [Image.fromarray(frame) for frame in clip.frames]
 
 
 def sheet(frames: Sequence[Image.Image]) -> Image.Image:
@@ -144,25 +120,6 @@ class Labeller:
         return self.processor.batch_decode(ids, skip_special_tokens=True)
 
 
-def keep_settings(out: Path, settings: dict[str, Any]) -> None:
-    """Write down beside `out` how its labels are made; a file of other settings is not added to.
-
-    Raises:
-        Problem: the labels that are there were made otherwise.
-    """
-    beside = out.with_name(out.name + ".settings.json")
-    if out.exists() and beside.exists():
-        before = json.loads(beside.read_text("utf-8"))
-        other = [k for k in settings if before.get(k) != settings[k]]
-        if other:
-            raise Problem(
-                f"{out} was made with another {', '.join(other)} ({before.get(other[0])!r}); "
-                "give another --out, or remove the file"
-            )
-    beside.parent.mkdir(parents=True, exist_ok=True)
-    beside.write_text(json.dumps(settings, indent=1, sort_keys=True) + "\n", "utf-8")
-
-
 def batches(videos: list[Video], size: int) -> Iterator[list[Video]]:
     """Videos in groups of at most `size`."""
     for i in range(0, len(videos), size):
@@ -173,10 +130,10 @@ def label(args: argparse.Namespace, console: Console) -> list[str]:
     """Label what is not labelled yet, and return the ids of the videos that could not be read.
 
     Raises:
-        DatasetError, Problem: see `list_videos`, `JsonLines`, `Labeller`, `keep_settings`.
+        DatasetError, Problem: see `find_videos`, `JsonLines`, `Labeller`, `keep_settings`.
     """
-    videos = list_videos(args.videos)
-    made = ("model", "prompt", "frames", "max_new_tokens", "temperature", "most", "dtype")
+    videos = list(find_videos([args.videos]).items())
+    made = ("model", "prompt", "frames", "max_new_tokens", "temperature", "seed", "most", "dtype")
     out = JsonLines(args.out)
     keep_settings(args.out, {key: getattr(args, key) for key in made})
     if out.repaired:
@@ -195,7 +152,7 @@ def label(args: argparse.Namespace, console: Console) -> list[str]:
             clips, ids = [], []
             for id, path in some:
                 try:
-                    clips.append(read_frames(path, args.frames))
+                    clips.append(frames_of(path, args.frames))
                     ids.append(id)
                 except VideoError as error:
                     bad.append(id)

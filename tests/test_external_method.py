@@ -52,7 +52,7 @@ def test_a_method_of_another_package_gets_its_row(installed, bench, tmp_path):
 
 def test_it_meets_the_requirements(installed, shapes_cache, tmp_path):
     code = (
-        "from vclipbench.bench.check import check_method\n"
+        "from vclipbench.bench.checks import check_method\n"
         "findings = check_method('recency', protocols=['b2n-shapes'])\n"
         "assert len(findings) == 12\n"
         "print([f for f in findings if f.verdict != 'pass'])"

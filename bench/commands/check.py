@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .listing import Plugin
+from .options import Plugins
 
 if TYPE_CHECKING:
-    from ..check import Finding
+    from ..checks import Finding
 
 app = typer.Typer(help="Check a method of yours.", no_args_is_help=True)
 
@@ -23,12 +23,12 @@ def check() -> None:
 @app.command()
 def method(
     name: Annotated[str, typer.Argument(help="Method id, see `bench list methods`.")],
-    plugin: Plugin = None,
+    plugin: Plugins = None,
 ) -> None:
     """Run a method in miniature through every requirement and every Shapes protocol."""
     from rich.console import Console
 
-    from ..check import FAIL, check_method
+    from ..checks import FAIL, check_method
     from ..errors import FAILED
 
     with Console(file=sys.stderr).status("") as status:  # bound: the checks swallow what is printed
@@ -43,7 +43,7 @@ def _show(name: str, findings: list[Finding]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from ..check import FAIL, PASS
+    from ..checks import FAIL, PASS
 
     styles = {PASS: "green", FAIL: "bold red"}
     table = Table("requirement", "result", "", box=None, pad_edge=False)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .listing import Plugin
+from .options import Plugins
 
 if TYPE_CHECKING:
     from ...methods.card import Card
@@ -31,7 +31,7 @@ def describe(
         Path | None,
         typer.Option("--data", metavar="DIR", help="Videos, for protocols on data of yours."),
     ] = None,
-    plugin: Plugin = None,
+    plugin: Plugins = None,
 ) -> None:
     """Explain a method, protocol or dataset, or the config keys."""
     from .. import registry

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .options import Plugins
+
 if TYPE_CHECKING:
     from ..registry import Entry
-
-Plugin = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--plugin", metavar="FILE", help="A Python file with methods or protocols; repeatable."
-    ),
-]
 
 
 def list_entries(
@@ -24,7 +18,7 @@ def list_entries(
         str | None,
         typer.Argument(help="methods, protocols or datasets; all three if left out."),
     ] = None,
-    plugin: Plugin = None,
+    plugin: Plugins = None,
 ) -> None:
     """List methods, protocols or datasets: id, one line, origin."""
     from ..registry import KINDS, entries

@@ -80,8 +80,13 @@ def _check_free(name: str, stem: str, files: list[Path]) -> None:
 
 
 def _filled(template: str, name: str, stem: str) -> str:
-    text = resources.files(__package__.rpartition(".")[0]).joinpath(template).read_text("utf-8")
+    from .. import checks
+
+    text = resources.files(checks).joinpath(template).read_text("utf-8")
     # the suffix keeps ids such as "none" or "stage" from becoming names that mean something else
     words = "".join(word.capitalize() for word in stem.split("_"))
     camel = words.removesuffix("Method") + "Method"
-    return text.replace(_ID, name).replace(_CLASS, camel).replace(_FILE, stem)
+    new = {_ID: name, _CLASS: camel, _FILE: stem}
+    return re.sub(
+        "|".join(new), lambda found: new[found[0]], text
+    )  # at once: an id may be one of them

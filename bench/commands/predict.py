@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from .options import Device, Plugins
+
 
 def predict(
     video: Annotated[Path, typer.Option(help="Video file.")],
@@ -24,8 +26,8 @@ def predict(
     ] = "a photo of a {}.",
     frames: Annotated[int, typer.Option(help="Frames sampled.", min=1)] = 8,
     reader: Annotated[str, typer.Option(help="pyav, decord or torchcodec.")] = "pyav",
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    plugin: Annotated[list[Path] | None, typer.Option(help="Plugin file; repeatable.")] = None,
+    device: Device = "auto",
+    plugin: Plugins = None,
 ) -> None:
     """Print the classes ranked by their score for one video."""
     from ..errors import UserError, check_choice

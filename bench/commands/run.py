@@ -7,20 +7,30 @@ from typing import Annotated, Any
 
 import typer
 
+from .options import (
+    ConfigFile,
+    Device,
+    DryRun,
+    IfExists,
+    Out,
+    Plugins,
+    Probe,
+    Seeds,
+    Settings,
+    Videos,
+    check_options,
+)
+
 
 def run(
     method: Annotated[str | None, typer.Option(help="Method id, see `bench list methods`.")] = None,
     protocol: Annotated[
         str | None, typer.Option(help="Protocol id, see `bench list protocols`.")
     ] = None,
-    seed: Annotated[
-        list[int] | None, typer.Option(help="Seed; repeat it, or write several after one --seed.")
-    ] = None,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", help="A setting, e.g. train.lr=1e-5.")
-    ] = None,
-    config: Annotated[Path | None, typer.Option(help="Config file (.yaml, .json, .py).")] = None,
-    data: Annotated[Path | None, typer.Option(help="Folder (or CSV) of the videos.")] = None,
+    seed: Seeds = None,
+    set_: Settings = None,
+    config: ConfigFile = None,
+    data: Videos = None,
     backbone: Annotated[
         str | None, typer.Option(help="open_clip model name or shapes-tiny.")
     ] = None,
@@ -37,26 +47,19 @@ def run(
     on_bad_video: Annotated[
         str | None, typer.Option(help="fail, skip (leave out) or salvage (read as far as it goes).")
     ] = None,
-    probe: Annotated[
-        str | None, typer.Option(help="time: test also on reversed, shuffled and frozen frames.")
-    ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("runs"),
-    if_exists: Annotated[
-        str, typer.Option(help="missing (finish, skip what is done), skip, redo or fail.")
-    ] = "missing",
-    plugin: Annotated[list[Path] | None, typer.Option(help="Plugin file; repeatable.")] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print plan and settings, do nothing.")
-    ] = False,
+    probe: Probe = None,
+    device: Device = "auto",
+    out: Out = Path("runs"),
+    if_exists: IfExists = "missing",
+    plugin: Plugins = None,
+    dry_run: DryRun = False,
 ) -> None:
     """Train and evaluate a method under a protocol."""
     from ..config import resolve_config
-    from ..errors import UserError, check_choice
+    from ..errors import UserError
 
     plugins = tuple(str(p) for p in plugin or ())
-    check_choice("--if-exists", if_exists, ("missing", "skip", "redo", "fail"))
-    check_choice("--device", device, ("auto", "cpu", "cuda"))
+    check_options(if_exists, device)
     resolved = resolve_config(
         method,
         protocol,

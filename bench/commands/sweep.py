@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 import time
+import traceback
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from .options import (
+    ConfigFile,
+    Device,
+    DryRun,
+    IfExists,
+    Out,
+    Plugins,
+    Probe,
+    Seeds,
+    Settings,
+    Videos,
+    check_options,
+)
 
 
 def sweep(
@@ -14,35 +29,26 @@ def sweep(
     protocols: Annotated[
         str, typer.Option(help="Protocol ids or datasets with commas between.")
     ] = "shapes",
-    seed: Annotated[
-        list[int] | None, typer.Option(help="Seed; repeat it, or write several after one --seed.")
-    ] = None,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", help="A setting of every run, e.g. train.lr=1e-5.")
-    ] = None,
-    config: Annotated[Path | None, typer.Option(help="Config file of every run.")] = None,
-    data: Annotated[Path | None, typer.Option(help="Folder (or CSV) of the videos.")] = None,
-    probe: Annotated[str | None, typer.Option(help="time: as in `bench run`.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("runs"),
-    if_exists: Annotated[
-        str, typer.Option(help="missing (finish, skip what is done), skip, redo or fail.")
-    ] = "missing",
-    plugin: Annotated[list[Path] | None, typer.Option(help="Plugin file; repeatable.")] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print plans and settings, do nothing.")
-    ] = False,
+    seed: Seeds = None,
+    set_: Settings = None,
+    config: ConfigFile = None,
+    data: Videos = None,
+    probe: Probe = None,
+    device: Device = "auto",
+    out: Out = Path("runs"),
+    if_exists: IfExists = "missing",
+    plugin: Plugins = None,
+    dry_run: DryRun = False,
 ) -> None:
     """Run every method on every protocol; what is done already is skipped.
 
     A run that fails is reported, and the next one starts; the exit code is then 1.
     """
     from ..config import resolve_config
-    from ..errors import RunFailed, UserError, check_choice, explained
+    from ..errors import RunFailed, explained, one_line
     from ..session import Session
 
-    check_choice("--if-exists", if_exists, ("missing", "skip", "redo", "fail"))
-    check_choice("--device", device, ("auto", "cpu", "cuda"))
+    check_options(if_exists, device)
     plugins = tuple(str(p) for p in plugin or ())
     flags = {"seeds": seed, "data.root": str(data) if data else None, "eval.probe": probe}
     given = {key: value for key, value in flags.items() if value}
@@ -55,13 +61,11 @@ def sweep(
         typer.echo(f"[{number}/{len(pairs)}] {method} on {protocol}")
         try:
             Session(one, out, device, if_exists, plugins).run(dry=dry_run)
-        except UserError as error:
-            failures.append(f"{method} on {protocol}: {error}")
-        except Exception as error:
+        except Exception as error:  # the next run has its chance, whatever this method did
             known = explained(error)
             if known is None:
-                raise
-            failures.append(f"{method} on {protocol}: {known[0]}")
+                traceback.print_exc()
+            failures.append(f"{method} on {protocol}: {known[0] if known else one_line(error)}")
         typer.echo(f"[{number}/{len(pairs)}] took {time.monotonic() - start:.0f} s")
     for failure in failures:
         typer.secho(f"failed: {failure}", fg=typer.colors.RED, err=True)

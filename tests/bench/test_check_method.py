@@ -1,7 +1,7 @@
 """`bench check method`: built-in methods pass, and each requirement can fail."""
 
 import pytest
-from vclipbench.bench import check
+from vclipbench.bench.checks import check
 from vclipbench.bench.errors import UserError
 
 PLUGIN = """

@@ -5,6 +5,7 @@ import pytest
 from pydantic import ValidationError
 from vclipbench.bench import registry
 from vclipbench.bench.config import resolve_config
+from vclipbench.bench.environment import argv
 from vclipbench.bench.errors import UserError
 from vclipbench.bench.schema import RunConfig, leaves
 from vclipbench.methods.card import Card
@@ -278,6 +279,7 @@ def test_nothing_heavy_is_imported():
     code = """
 import sys
 from vclipbench.bench.config import resolve_config
+from vclipbench.bench.environment import argv
 resolve_config("vifi", "b2n-shapes", overrides=["train.lr=1e-5"])
 print([m for m in ("torch", "open_clip", "mmengine", "pandas") if m in sys.modules])
 """
@@ -290,6 +292,7 @@ def test_a_config_file_imports_mmengine_but_not_torch(write):
     code = f"""
 import sys
 from vclipbench.bench.config import resolve_config
+from vclipbench.bench.environment import argv
 print(resolve_config("vifi", "b2n-shapes", file={str(file)!r}).config.train.epochs)
 print([m for m in ("torch", "open_clip") if m in sys.modules])
 """
@@ -301,3 +304,25 @@ def test_the_schema_stands_on_its_own():
     assert RunConfig(method="a", protocol="b").train.batch_size == 64
     with pytest.raises(ValidationError):
         RunConfig.model_validate({"method": "a", "protocol": "b", "sed": 1})
+
+
+def test_a_setting_of_a_stage_does_not_stay_for_the_next_run(monkeypatch):
+    recipe = {"stages": {"fine-tune": {"augment": {"flip": 0.1, "grey": 0.0}}}}
+    card = Card.model_validate({"recipes": [{"set": recipe}]})
+    monkeypatch.setattr(registry, "card", lambda *_: card)
+    for words, flip in ((("stages.fine-tune.augment.flip=0.4",), 0.4), ((), 0.1)):
+        augment = resolve(*words).config.train_of("fine-tune").augment
+        assert (augment.flip, augment.grey) == (flip, 0.0)
+
+
+def test_folders_on_the_command_line_are_not_recorded(monkeypatch):
+    words = [
+        "bench",
+        "run",
+        "--data",
+        "/home/me/videos",
+        "--set",
+        "data.descriptions=/home/me/a.jsonl",
+    ]
+    monkeypatch.setattr(sys, "argv", words)
+    assert argv() == ["bench", "run", "--data", "videos", "--set", "data.descriptions=a.jsonl"]

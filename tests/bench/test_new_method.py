@@ -66,11 +66,12 @@ def test_ids_that_cannot_be(name, message, new_method, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("name", ["none", "stage", "method", "a-method"])
-def test_ids_that_mean_something_in_python(name, new_method, tmp_path):
+@pytest.mark.parametrize("name", ["none", "stage", "method", "a-method", "MyMethod", "my-method"])
+def test_ids_that_mean_something_in_python_or_in_the_template(name, new_method, tmp_path):
     assert new_method(name)[0] == 0
-    text = (tmp_path / f"{name.replace('-', '_')}.py").read_text()
+    text = (tmp_path / f"{name.lower().replace('-', '_')}.py").read_text()
     compile(text, name, "exec")
+    assert f'register_module("{name}")' in text
     assert "Method(Method):" in text
 
 

@@ -135,6 +135,8 @@ def test_patching_tests_interpolated_weights_of_one_training(bench, tmp_path):
     (plain,) = records(tmp_path / "plain")
     assert found[1.0].observed.tensors_digest == plain.observed.tensors_digest
     assert found[0.5].observed.tensors_digest != found[None].observed.tensors_digest
+    redone = bench(*run, "--set", "eval.patching=[0, 0.5]", "--if-exists", "redo", check=0)
+    assert redone.stdout.count("found: not trained again") == 1
     again = bench("run", "--method", "clip", *run[3:7], *TINY[:4], "--out", "plain",
                   "--set", "eval.patching=[0.5]", check=0)  # fmt: skip
     assert "is done: skipped" in again.stdout
@@ -194,3 +196,37 @@ def test_a_sweep_checks_its_ids_first(words, message, bench):
     done = bench("sweep", *words, check=2)
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_prompts_of_a_recipe_leave_the_column_those_of_a_user_do_not(bench):
+    def digest(*words):
+        printed = bench("run", "--protocol", "b2n-shapes", "--dry-run", *words, check=0).stdout
+        return printed.partition("digest ")[2][:12]
+
+    assert digest("--method", "vifi-prompt") == digest("--method", "clip")
+    assert digest("--method", "clip", "--prompt", "{}.") != digest("--method", "clip")
+
+
+@pytest.mark.parametrize(
+    ("classes", "message"),
+    [("()", "has no classes"), ("('a wave', 'a wave')", "has the class name 'a wave' twice")],
+)
+def test_lists_of_a_protocol_that_nothing_could_be_right_on(classes, message, bench, tmp_path):
+    (tmp_path / "odd.py").write_text(f"""
+from dataclasses import dataclass
+from pathlib import Path
+from vclipbench.protocols.base import Plan, Protocol, Sample, Split
+
+@dataclass(frozen=True)
+class Odd(Protocol):
+    def plan(self, variant, seed, data):
+        return Plan(variant, (Split("all", {classes}, (Sample("x", Path("x.mp4"), 0),)),))
+    def summarise(self, metrics):
+        return []
+
+ODD = Odd(id="zs-odd", summary="odd", family="zs", dataset="odd", metric="top-1", primary="top1",
+          defaults={{"backbone": {{"name": "shapes-tiny", "pretrained": "shapes-tiny"}}}})
+""")
+    done = bench("run", "--method", "clip", "--protocol", "zs-odd", "--plugin", "odd.py", check=2)
+    assert f"split all of zs-odd {message}" in done.stderr
+    assert done.stderr.count("\n") == 1

@@ -121,6 +121,9 @@ def test_initial_values():
         ("temporal_size", 0),
         ("max_text_length", 78),
         ("temperature", 0.0),
+        ("margin", "wide"),
+        ("logit_scale_init", float("nan")),
+        ("temporal_embedding", "no"),
         ("hard_negatives", True),
     ],
 )
@@ -240,6 +243,10 @@ def test_checkpoints_that_do_not_fit_name_the_keys():
         tiny(temporal_size=6).load_published(state)
     with pytest.raises(WeightsError, match=r"2 unexpected \(added_proxies, temporal_embedding\)"):
         tiny(pooling="mean").load_published(state)
+    with pytest.raises(
+        WeightsError, match=r"CLIP-ViP checkpoint .*: the key 'image_encoder\.proj'"
+    ):
+        tiny().load_published({"model": {"module.image_encoder.proj": torch.zeros(2, 2)}})
     with pytest.raises(WeightsError, match="holds no tensors"):
         tiny().load_published({"state_dict": {}})
 

@@ -236,6 +236,11 @@ def test_checkpoint_that_does_not_fit_names_the_keys(tiny):
         WeightsError, match=r"of another shape \(logit_scale is \[1\], wanted \[\]\)"
     ):
         method.load_published({"model_state": model | {"model.logit_scale": torch.zeros(1)}})
+    for plain in (tiny.clip, {"model_state": tiny.clip}):
+        with pytest.raises(
+            WeightsError, match=r"no keys that begin with 'model\.' .*or plain CLIP"
+        ):
+            method.load_published(plain)
     del model["model.visual.proj"]
     with pytest.raises(WeightsError, match=r"missing \(visual.proj\)"):
         method.load_published({"model_state": model})

@@ -9,6 +9,7 @@ import pytest
 import torch
 from vclipbench.methods import Batch, build_method
 from vclipbench.methods.checkpoint import WeightsError
+from vclipbench.methods.vifi_prompt import to_own
 
 GOLDEN = Path(__file__).parents[1] / "data" / "golden"
 OPTIONS = {
@@ -131,12 +132,10 @@ def test_losses_and_gradients(tiny):
     loss = method.loss(Batch(tiny.video, texts, hard))["loss"]
     assert relative(loss, tiny.expected["loss"]) < 1e-5
     loss.backward()
-    from vclipbench.methods.vifi_prompt import _to_own
-
     own = dict(method.named_parameters())
     assert {n for n, p in own.items() if p.grad is not None} == set(prompt_names(method))
     for i, name in enumerate(tiny.case["gradient_parameters"]):
-        grad, wanted = own[_to_own(name)].grad, tiny.expected["grad_values"][i]
+        grad, wanted = own[to_own(name)].grad, tiny.expected["grad_values"][i]
         assert float(grad.norm()) == pytest.approx(float(tiny.expected["grad_norms"][i]), rel=1e-4)
         assert np.abs(grad.reshape(-1)[:8].numpy() - wanted).max() < 1e-4 * np.abs(wanted).max()
 

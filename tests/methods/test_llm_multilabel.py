@@ -271,6 +271,8 @@ def test_no_published_checkpoint(model):
         ({"gamma_negative": 0.5}, "gamma_negative must be 0 or at least 1, not 0.5"),
         ({"regulariser_weight": -1.0}, "regulariser_weight must be at least 0"),
         ({"margin": 1.0}, "margin must be at least 0 and below 1"),
+        ({"margin": "wide"}, "margin must be a number, not 'wide'"),
+        ({"asymmetric": "no"}, "asymmetric must be true or false, not 'no'"),
         ({"interpolation_low": 0.7}, "interpolation_low and interpolation_high"),
         ({"regulariser": "weight", "finetune_vision": False}, "needs options.finetune_vision"),
     ],

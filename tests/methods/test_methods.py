@@ -138,3 +138,16 @@ def test_shapes_tiny_ships_with_us():
     assert first.weights_sha256 == second.weights_sha256
     assert first.image_size == 64
     assert build_backbone("shapes-tiny", "none").weights_sha256 is None
+
+
+@pytest.mark.parametrize("name", ["vifi-prompt", "open-vclip", "clip-vip", "llm-multilabel"])
+def test_methods_that_rewire_a_vit_refuse_a_resnet(name):
+    resnet = {"image_size": 32, "layers": [1, 1, 1, 1], "width": 32, "patch_size": None}
+    with pytest.raises(ValueError, match="needs a backbone whose image encoder is a ViT"):
+        build_method(name, {**TINY, "vision_cfg": resnet})
+
+
+@pytest.mark.parametrize("name", ["ViT-L-14-CLIPA", "ViT-H-14-worldwide", "coca_ViT-B-32"])
+def test_relatives_of_clip_are_refused(name):
+    with pytest.raises(WeightsError, match="is not a plain CLIP"):
+        build_method("clip", name)

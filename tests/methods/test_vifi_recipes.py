@@ -146,5 +146,5 @@ def test_recipes_for_shapes_come_first(method):
     first, second = card(method).recipes[:2]
     assert first.when == {"family": "zs", "dataset": "shapes"}
     assert second.when == {"dataset": "shapes"}
-    assert (first.set["train"]["epochs"], second.set["train"]["epochs"]) == (2, 6)
+    assert (first.set["train"]["epochs"], second.set["train"]["epochs"]) == (2, 4)
     assert set(first.set) == set(second.set) == {"train"}

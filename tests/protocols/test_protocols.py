@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from vclipbench.protocols import BUILTIN
-from vclipbench.protocols.base import Data, ProtocolError
+from vclipbench.protocols.base import Data, ProtocolError, Sample, Split
 
 
 def load(name):
@@ -56,6 +56,22 @@ def test_prompts_and_views_are_part_of_the_digest_and_frames_are_not():
     )
     assert default != protocol.digest(Data(), ["{}"])
     assert default != protocol.digest(Data(), None, {"clips": 2, "crops": 1})
+
+
+def test_clips_of_another_size_are_other_videos():
+    protocol = load("zs-shapes")
+    assert protocol.digest(Data(size=64)) == protocol.digest(Data())
+    assert protocol.digest(Data(size=96)) != protocol.digest(Data())
+
+
+def test_texts_are_part_of_the_digest_of_a_list():
+    plain = Split("all", ("a",), (Sample("1", Path("1.mp4"), 0),))
+    told = [
+        Split("all", ("a",), (Sample("1", Path("1.mp4"), 0, description=text),))
+        for text in ("", "a cat", "a dog")
+    ]
+    assert plain.digest() == told[0].digest()
+    assert len({split.digest() for split in told}) == 3
 
 
 def test_folder_protocol(tmp_path):

@@ -134,7 +134,7 @@ def test_labels_every_video_once_and_takes_up_again(script, model, videos, tmp_p
     assert "3 of them done before" in error
     before = out.read_bytes()
     assert run(script, "of-nobody", videos, out) == 2  # made by another model
-    assert "was made with another model" in capsys.readouterr().err
+    assert "was begun with another model" in capsys.readouterr().err
     assert run(script, model, videos, out) == 0
     assert out.read_bytes() == before
 
@@ -152,9 +152,13 @@ def test_answer_of_a_model_becomes_labels(script, model, videos, tmp_path, monke
     assert set(read_labels(tmp_path / "x.jsonl").values()) == {("opening a door", "kitchen")}
 
 
+def found(script, videos):
+    return list(script.find_videos([videos]).values())
+
+
 def test_answers_do_not_repeat_the_question_and_do_not_depend_on_the_batch(script, model, videos):
     labeller = script.Labeller(str(model), "cpu", "float32")
-    clips = [script.read_frames(path, 3) for _, path in script.list_videos(videos)[:3]]
+    clips = [script.frames_of(path, 3) for path in found(script, videos)[:3]]
     said = labeller.answers(clips, "what is there?", 8, 0.0)
     assert len(said) == 3
     assert not any("what is there" in text for text in said)
@@ -171,7 +175,7 @@ def test_model_without_a_chat_gets_one_sheet(script, model, videos, monkeypatch)
 
     processor.chat_template = None
     labeller.processor = processor
-    clips = [script.read_frames(path, 5) for _, path in script.list_videos(videos)[:2]]
+    clips = [script.frames_of(path, 5) for path in found(script, videos)[:2]]
     with pytest.raises(KeyError):
         labeller.answers(clips, "what?", 8, 0.0)
     assert seen == [(["what?"] * 2, [(96, 64)] * 2)]
@@ -197,8 +201,8 @@ def test_errors_are_one_sentence(script, model, videos, tmp_path, capsys, monkey
     out = tmp_path / "c.jsonl"
     (tmp_path / "empty").mkdir()
     for source, name, word in (
-        (tmp_path / "nowhere", model, "there is no folder or CSV file"),
-        (tmp_path / "empty", model, "there are no videos in"),
+        (tmp_path / "nowhere", model, "there is no file or folder"),
+        (tmp_path / "empty", model, "no videos in"),
         (videos, tmp_path / "no-model", "--model wants the name or the folder"),
     ):
         assert run(script, name, source, out) == 2

@@ -27,7 +27,7 @@ def first_dimension(subject: Subject) -> None:
 
 def unit_norms(subject: Subject) -> None:
     """Plain rows are unit rows, unless the method scores in its own way."""
-    from ..methods.base import Method
+    from ...methods.base import Method
 
     if type(subject.method).scores is not Method.scores:
         raise NotApplicable("not checked", "the method has its own scores()")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from vclipbench.bench.check import check_method
+from vclipbench.bench.checks import check_method
 from vclipbench.bench.registry import check_files
 from vclipbench.methods.build import build_method
 

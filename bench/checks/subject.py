@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from .config import Resolved, resolve_config
-from .registry import card
+from ..config import Resolved, resolve_config
+from ..registry import card
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ..methods.base import Features, Method
+    from ...methods.base import Features, Method
     from .trial import Trial
 
 
@@ -81,7 +81,7 @@ class Subject:
         """A new build from the seed, in evaluation mode."""
         import torch
 
-        from ..methods.build import build_method
+        from ...methods.build import build_method
 
         config = self.config(protocol_id or self.protocols[0]).config
         needs = card(self.name, self.plugins).backbone
@@ -102,7 +102,7 @@ class Subject:
         """Build it once."""
         import inspect
 
-        from ..methods.build import method_class
+        from ...methods.build import method_class
 
         self.file = inspect.getfile(method_class(self.name))
         number = sum(p.numel() for p in self.method.parameters())

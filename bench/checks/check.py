@@ -15,9 +15,9 @@ from pathlib import Path
 from textwrap import shorten
 from typing import Any, Literal
 
+from ..errors import UserError, explained, one_line
+from ..registry import card, check_files, ids, protocol, resolve
 from . import requirements, trial
-from .errors import UserError, explained, one_line
-from .registry import card, check_files, ids, protocol, resolve
 from .subject import NotApplicable, Subject, Unmet, named
 
 Verdict = Literal["pass", "FAIL", "not trained", "not checked"]
@@ -111,8 +111,8 @@ def _quiet() -> Iterator[None]:
 
 def _run(subject: Subject, id: str) -> str:
     """Train, evaluate and record under a protocol, with a few videos."""
-    from ..leaderboard.store import load_records
-    from .session import Session
+    from ...leaderboard.store import load_records
+    from ..session import Session
 
     with tempfile.TemporaryDirectory(prefix="vclipbench-check-") as folder:
         session = Session(subject.config(id), Path(folder), "auto", "missing", subject.plugins)

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .registry import protocol
+from ..registry import protocol
 from .subject import SEED, TEXTS, NotApplicable, Subject, Unmet, agree, named
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ..methods.base import Batch, Method, Stage
+    from ...methods.base import Batch, Method, Stage
 
 STEPS = 3
 
@@ -103,7 +103,7 @@ def batch_of(stage: Stage, family: str, frames: Tensor) -> Batch:
     """A training batch of the kind that a stage gets under a protocol family, of noise."""
     import torch
 
-    from ..methods.base import Batch
+    from ...methods.base import Batch
 
     number = len(frames)
     captions = [f"{TEXTS[i % len(TEXTS)]} Number {i}." for i in range(number)]
@@ -132,7 +132,7 @@ def save_and_load(subject: Subject) -> None:
     import torch
     from safetensors.torch import load_file, save_file
 
-    from ..methods.checkpoint import load_strict
+    from ...methods.checkpoint import load_strict
 
     if not subject.trains:
         raise NotApplicable("not trained", "no family has a stage")
