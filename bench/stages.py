@@ -20,8 +20,7 @@ from .stream import Steps
 if TYPE_CHECKING:
     from ..methods.base import Stage
 
-_SHARED_SOURCES = (
-    "bench/evaluate.py",
+_TRAINING_SOURCES = (
     "bench/mixing.py",
     "bench/optimiser.py",
     "bench/schedule.py",
@@ -37,8 +36,8 @@ _SHARED_SOURCES = (
     "datasets/video.py",
     "datasets/video_child.py",
     "datasets/video_pyav.py",
-    "protocols/metrics.py",
 )
+_SCORING_SOURCES = ("bench/evaluate.py", "protocols/metrics.py")
 
 
 @dataclass(frozen=True)
@@ -78,9 +77,10 @@ class StagePlan:
         }
 
 
-def code_digest(method: str, plugins: tuple[str, ...]) -> str:
-    """Digest of the sources that decide what a method gives."""
-    sources = [ROOT / name for name in _SHARED_SOURCES]
+def code_digest(method: str, plugins: tuple[str, ...], scoring: bool = True) -> str:
+    """Digest of the sources that decide a method's results; without `scoring`, its trained weights."""
+    names = _TRAINING_SOURCES + (_SCORING_SOURCES if scoring else ())
+    sources = [ROOT / name for name in names]
     return source_digest(sources + [Path(f) for f in method_source_files(method, plugins)])
 
 
@@ -117,7 +117,7 @@ def plan_stages(
         steps = Steps.of(len(split.samples), train.epochs, train.batch_size, train.micro_batch)
         templates = _templates(stage, config, protocol)
         maker = _method_part(stage, start["method"], plugins)
-        code = code_digest(maker["name"], plugins)
+        code = code_digest(maker["name"], plugins, scoring=False)
         one = StagePlan(stage, split, train, templates, steps, maker, code, id="")
         about: list[Any] = [before, one.describe(), maker, code, seed]
         about += [start[part] for part in ("backbone", "init", "preprocess")]
@@ -162,19 +162,23 @@ def _with_texts(
     split = protocol.annotate(split, data)
     if described and config.data.descriptions:
         split = _described(split, config.data.descriptions)
-    lacking = (
-        "captions"
-        if stage.texts != "classes" and not all(s.captions for s in split.samples)
-        else ""
-    )
-    if described and not any(s.description for s in split.samples):
-        lacking = "descriptions"
-    if lacking:
+    if lacking := _lacking(split, stage, described):
         raise UserError(
             f"stage {stage.name} of {config.method} learns from {lacking}, which {protocol.id} does not "
             f"have for the list {split.name}; {_way_out(stage, lacking)}"
         )
     return split
+
+
+def _lacking(split: Split, stage: Stage, described: bool) -> str:
+    """Which texts the stage needs and the list does not have; empty if it has all."""
+    if described and not any(s.description for s in split.samples):
+        return "descriptions"
+    if stage.texts != "classes" and not all(s.captions for s in split.samples):
+        return "captions"
+    if stage.texts == "omnisource" and not all(s.frame_caption for s in split.samples):
+        return "captions of middle frames"
+    return ""
 
 
 def _way_out(stage: Stage, lacking: str) -> str:

@@ -79,7 +79,7 @@ def test_the_table_has_every_leaf_once():
 
 
 def test_the_recipe_follows_the_protocol():
-    assert resolve(protocol="zs-shapes").config.train.epochs == 2
+    assert resolve(protocol="zs-shapes").config.train.epochs == 1
     assert resolve(protocol="b2n-shapes").config.train.epochs == 4
     assert resolve(method="clip").sources["train.epochs"] == "schema default"
 
