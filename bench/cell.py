@@ -206,8 +206,8 @@ def preprocessing(resolved: Resolved, method: Method) -> Preprocess:
     backbone = getattr(method, "backbone", None)
     size = wanted.size or (backbone.image_size if backbone else 224)
     clip = wanted.normalise == "clip"
-    if views.sampling == "clip-vip" and views.clips > 1:
-        raise UserError(f"views.sampling clip-vip has one clip, not views.clips {views.clips}")
+    if views.sampling == "linspace" and views.clips > 1:
+        raise UserError(f"views.sampling linspace has one clip, not views.clips {views.clips}")
     try:
         return Preprocess(
             size=size,

@@ -80,7 +80,7 @@ def build_optimiser(method: torch.nn.Module, train: Train) -> torch.optim.Optimi
       counts;
     - `train.no_decay`: shell patterns of parameter names without weight decay; "1d" among them
       stands for all that have exactly one dimension (not a scalar such as `logit_scale`);
-    - `train.optimiser`: "adamw" (torch's) or "clip-vip" (`AdamWLate`).
+    - `train.optimiser`: "adamw" (torch's) or "adamw-late-decay" (`AdamWLate`).
 
     Raises:
         ValueError: if no parameter requires a gradient.
@@ -95,7 +95,7 @@ def build_optimiser(method: torch.nn.Module, train: Train) -> torch.optim.Optimi
         {"params": group, "lr": train.lr * factor} | ({} if decays else {"weight_decay": 0.0})
         for (factor, decays), group in groups.items()
     ]
-    kind = AdamWLate if train.optimiser == "clip-vip" else torch.optim.AdamW
+    kind = AdamWLate if train.optimiser == "adamw-late-decay" else torch.optim.AdamW
     return kind(
         settings,
         lr=train.lr,

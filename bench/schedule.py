@@ -13,24 +13,24 @@ def factor(kind: str, step: int, total: int, warmup: int, floor: float) -> float
     """Share of the base rate at optimiser step `step` (0-based) of `total`.
 
     - "cosine": linear warm-up over `warmup` steps (step 0 already learns), then a half cosine to `floor`.
-    - "vifi": as the authors train (timm's cosine without warm-up prefix): warm-up from zero, so that the
-      first step has rate 0, then a cosine that counts from step 0 and jumps down at its start.
-    - "open-vclip": as the authors train (wengzejia1/Open-VCLIP, slowfast/utils/lr_policy.py): linear
+    - "cosine-overlap": as ViFi-CLIP trains (timm's cosine without warm-up prefix): warm-up from zero, so
+      that the first step has rate 0, then a cosine that counts from step 0 and jumps down at its start.
+    - "cosine-floor": as its authors train (wengzejia1/Open-VCLIP, slowfast/utils/lr_policy.py): linear
       from `floor` to 1 at the end of the warm-up, then a half cosine to `floor`.
-    - "clip-vip": as the authors train (microsoft/XPretrain, CLIP-ViP/src/optimization/sched.py): steps
+    - "cosine-zero": as its authors train (microsoft/XPretrain, CLIP-ViP/src/optimization/sched.py): steps
       count from 1, linear warm-up from 0, then a half cosine to 0; where it gives 0, which is the last
       step, the share is `floor`. The authors' rate is 1e-8 there: `floor` is 1e-8 / lr.
     - "linear": the linear decay of the same code, likewise. Its warm-up is int(share * total) steps.
     - "constant": 1 after the warm-up.
     """
-    if kind in ("clip-vip", "linear"):
+    if kind in ("cosine-zero", "linear"):
         return _counted_from_one(kind, step + 1, total, warmup) or floor
-    if kind == "vifi":
+    if kind == "cosine-overlap":
         if step < warmup:
             return step / warmup
         return floor + 0.5 * (1 - floor) * (1 + math.cos(math.pi * step / total))
     if step < warmup:
-        if kind == "open-vclip":
+        if kind == "cosine-floor":
             return floor + (1 - floor) * step / warmup
         return (step + 1) / (warmup + 1)
     if kind == "constant":

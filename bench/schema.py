@@ -84,7 +84,7 @@ class Views(Section):
         default="scores",
         description="views are merged as the mean of softmax scores, of scores as they are, or of features",
     )
-    sampling: Literal["segments", "open-vclip", "open-vclip-torchvision", "clip-vip"] = Field(
+    sampling: Literal["segments", "stride-pyav", "stride-torchvision", "linspace"] = Field(
         default="segments",
         description="frames of evaluation: middles of equal segments, or as an authors' code picks them",
     )
@@ -105,9 +105,11 @@ class Preprocessing(Section):
     normalise: Literal["clip", "imagenet"] = Field(
         default="clip", description="pixel mean and deviation: CLIP's or ImageNet's"
     )
-    pipeline: Literal["opencv", "open-vclip", "clip-vip", "clip-vip-antialias"] = Field(
-        default="opencv",
-        description="resize and crop: the short side by OpenCV, or as an authors' code does it",
+    pipeline: Literal["opencv", "bilinear-float", "bicubic-square", "bicubic-square-antialias"] = (
+        Field(
+            default="opencv",
+            description="resize and crop: the short side by OpenCV, or as an authors' code does it",
+        )
     )
 
     @field_validator("resize")
@@ -154,7 +156,7 @@ class Train(Section):
     micro_batch: Positive | None = Field(
         default=None, description="videos per forward pass, divides batch_size; null: batch_size"
     )
-    optimiser: Literal["adamw", "clip-vip"] = Field(
+    optimiser: Literal["adamw", "adamw-late-decay"] = Field(
         default="adamw",
         description="AdamW, or the variant in CLIP-ViP's code (decay after the step)",
     )
@@ -177,9 +179,11 @@ class Train(Section):
         default=None,
         description="steps of rising learning rate as a share of all, over warmup_epochs",
     )
-    schedule: Literal["cosine", "vifi", "constant", "linear", "open-vclip", "clip-vip"] = Field(
+    schedule: Literal[
+        "cosine", "cosine-overlap", "cosine-floor", "cosine-zero", "linear", "constant"
+    ] = Field(
         default="cosine",
-        description="learning rate after warm-up; vifi, open-vclip, clip-vip: as the authors' code counts",
+        description="course of the learning rate; cosines with a second word follow an authors' code",
     )
     min_lr_ratio: Share = Field(default=0.01, description="last learning rate, as a share of lr")
     label_smoothing: Decay = Field(
@@ -191,7 +195,7 @@ class Train(Section):
         default=None, description="largest gradient norm; null: not clipped"
     )
     precision: Precision = Field(default="fp32", description="fp32, or mixed precision")
-    sampling: Literal["segments", "open-vclip", "open-vclip-torchvision", "clip-vip"] = Field(
+    sampling: Literal["segments", "stride-pyav", "stride-torchvision", "linspace"] = Field(
         default="segments",
         description="training frames: one at a random place of each equal segment, or as an authors' code",
     )

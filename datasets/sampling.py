@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 Indices = NDArray[np.int64]
 
-RULES = ("segments", "open-vclip", "open-vclip-torchvision", "clip-vip")
+RULES = ("segments", "stride-pyav", "stride-torchvision", "linspace")
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class FrameSampler:
     @property
     def wants_timing(self) -> bool:
         """Whether the rule depends on the frame rate: `read_clip` then gives the Timing too."""
-        return self.rule.startswith("open-vclip")
+        return self.rule.startswith("stride-pyav")
 
     def __call__(self, count: int, timing: Timing | None = None) -> Indices:
         """The indices of all clips, one clip behind the other."""
@@ -76,16 +76,16 @@ def frame_indices(
     """Frames by the name of a rule; with `rng` at random as in training, else as in evaluation.
 
     - "segments": `segment_random`, `temporal_views` (ViFi-CLIP);
-    - "open-vclip": `open_vclip` with PyAV's rule, as Kinetics and UCF-101 are read;
-    - "open-vclip-torchvision": `open_vclip` with torchvision's rule, as HMDB-51 is read;
-    - "clip-vip": `clip_vip`.
+    - "stride-pyav": `open_vclip` with PyAV's rule, as Kinetics and UCF-101 are read;
+    - "stride-torchvision": `open_vclip` with torchvision's rule, as HMDB-51 is read;
+    - "linspace": `clip_vip`.
 
     Args:
         rule: one of RULES.
         count: N, frames in the video.
         frames: T, frames of one clip.
         clips: V, clips of the video. In training each is drawn on its own.
-        timing: of the video; the open-vclip rules need it.
+        timing: of the video; the stride rules need it.
         rng: the source of the draws, see `sample_rng`; None: evaluation.
 
     Returns:
@@ -93,7 +93,7 @@ def frame_indices(
 
     Raises:
         ValueError: for an unknown rule, a number below 1, a missing timing, or several clips in
-            evaluation by "clip-vip", which knows only one.
+            evaluation by "linspace", which knows only one.
     """
     _check(count=count, frames=frames, clips=clips)
     if rule not in RULES:
@@ -102,13 +102,13 @@ def frame_indices(
         if rng is None:
             return temporal_views(count, frames, clips)
         return np.stack([segment_random(count, frames, rng) for _ in range(clips)])
-    if rule == "clip-vip":
+    if rule == "linspace":
         if rng is None and clips > 1:
-            raise ValueError(f"the rule clip-vip has one clip in evaluation, not {clips}")
+            raise ValueError(f"the rule linspace has one clip in evaluation, not {clips}")
         return np.stack([clip_vip(count, frames, rng) for _ in range(clips)])
     if timing is None:
         raise ValueError(f"the rule {rule} needs the timing of the video")
-    ticks = timing.ticks if rule == "open-vclip" else None
+    ticks = timing.ticks if rule == "stride-pyav" else None
     rows = [open_vclip(count, frames, v, clips, timing.rate, ticks, rng) for v in range(clips)]
     return np.stack(rows)
 

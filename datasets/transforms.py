@@ -34,9 +34,9 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 # pipeline -> how PyTorch resizes in it; OpenCV's is not among them
 TORCH_PIPELINES = {
-    "open-vclip": ("bilinear", False),
-    "clip-vip": ("bicubic", False),
-    "clip-vip-antialias": ("bicubic", True),
+    "bilinear-float": ("bilinear", False),
+    "bicubic-square": ("bicubic", False),
+    "bicubic-square-antialias": ("bicubic", True),
 }
 PIPELINES = ("opencv", *TORCH_PIPELINES)
 
@@ -56,12 +56,12 @@ class Preprocess:
         mean: of each channel, on a scale from 0 to 1.
         std: likewise.
         pipeline: "opencv": the above, on 8-bit frames. The others resize normalised floats by
-            PyTorch, each in its own way, whatever `interpolation` says. "open-vclip": bilinear
+            PyTorch, each in its own way, whatever `interpolation` says. "bilinear-float": bilinear
             without antialiasing, the long side and crop offsets rounded as in Open-VCLIP's code,
-            three crops in the order first, middle, last. "clip-vip": bicubic without
+            three crops in the order first, middle, last. "bicubic-square": bicubic without
             antialiasing and without clamping, both sides to `size`, so that the aspect ratio is
             lost, as CLIP-ViP's code does with the torchvision of its Dockerfile; one crop, and
-            `resize` has no effect. "clip-vip-antialias": the same code with a torchvision of today.
+            `resize` has no effect. "bicubic-square-antialias": the same code with a torchvision of today.
     """
 
     size: int = 224
@@ -94,7 +94,7 @@ class Preprocess:
     @property
     def _square(self) -> bool:
         """Whether frames are made square by scaling."""
-        return self.pipeline.startswith("clip-vip")
+        return self.pipeline.startswith("bicubic-square")
 
     @property
     def short_side(self) -> int:
@@ -141,7 +141,7 @@ class Preprocess:
 
     def centre(self, height: int, width: int) -> tuple[int, int]:
         """y and x of the centre crop; Open-VCLIP rounds halves up, the others down."""
-        up = self.pipeline == "open-vclip"
+        up = self.pipeline == "bilinear-float"
         return (height - self.size + up) // 2, (width - self.size + up) // 2
 
     def scale(self, frames: Frames, short: int) -> NDArray[np.float32]:

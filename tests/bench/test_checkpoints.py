@@ -10,8 +10,8 @@ TINY = ("--set", "data.limit=8", "--set", "views.frames=2", "--set", "train.epoc
 ONE = ("--set", "stages.bridge.epochs=1", "--set", "stages.prompt.epochs=1")
 
 
-def run(bench, method, protocol, *more, check=0):
-    return bench("run", "--method", method, "--protocol", protocol, *TINY, *more, check=check)
+def run(quick, method, protocol, *more, check=0):
+    return quick("run", "--method", method, "--protocol", protocol, *TINY, *more, check=check)
 
 
 def stages(out):
@@ -31,8 +31,8 @@ def published(tmp_path):
     return paths
 
 
-def test_bridge_and_prompt_in_one_run_and_from_a_published_bridge(bench, tmp_path, published):
-    run(bench, "vifi-prompt", "b2n-shapes", *ONE, "--out", "whole")
+def test_bridge_and_prompt_in_one_run_and_from_a_published_bridge(quick, tmp_path, published):
+    run(quick, "vifi-prompt", "b2n-shapes", *ONE, "--out", "whole")
     record, names = stages(tmp_path / "whole")
     assert names == ["bridge", "prompt"]
     final = record.observed.effective_plan["training"]
@@ -42,15 +42,15 @@ def test_bridge_and_prompt_in_one_run_and_from_a_published_bridge(bench, tmp_pat
     assert any(key.startswith("clip.visual") for key in state)
     # stage 2 from a published stage 1; then everything from our own file, where nothing is trained
     words = ("--checkpoint", published["vifi"], "--out")
-    run(bench, "vifi-prompt", "b2n-shapes", *ONE, *words, "second")
+    run(quick, "vifi-prompt", "b2n-shapes", *ONE, *words, "second")
     assert stages(tmp_path / "second")[1] == ["prompt"]
-    run(bench, "vifi-prompt", "zs-shapes", "--checkpoint", path, "--out", "own")
+    run(quick, "vifi-prompt", "zs-shapes", "--checkpoint", path, "--out", "own")
     record, names = stages(tmp_path / "own")
     assert names == []
     assert record.identity.init.layout == "vclipbench"
 
 
-def test_prompts_that_nobody_trains_are_refused(bench, tmp_path, published):
+def test_prompts_that_nobody_trains_are_refused(quick, tmp_path, published):
     from vclipbench.datasets.shapes.splits import clip
     from vclipbench.datasets.shapes.store import ensure
 
@@ -58,7 +58,7 @@ def test_prompts_that_nobody_trains_are_refused(bench, tmp_path, published):
         (tmp_path / "mine" / str(i)).mkdir(parents=True)
         (tmp_path / "mine" / str(i) / "a.mp4").write_bytes(path.read_bytes())
     words = ("--data", "mine", "--backbone", "shapes-tiny", "--checkpoint", published["vifi"])
-    done = run(bench, "vifi-prompt", "zs-folder", *words, check=2)
+    done = run(quick, "vifi-prompt", "zs-folder", *words, check=2)
     assert "trains nothing here: give the checkpoint of the last stage" in done.stderr
 
 
@@ -70,33 +70,33 @@ def test_prompts_that_nobody_trains_are_refused(bench, tmp_path, published):
         ("clip-vip", "open-vclip", "this is a Open-VCLIP checkpoint"),
     ],
 )
-def test_the_published_file_of_another_method_is_named(method, other, message, bench, published):
-    done = run(bench, method, "zs-shapes", "--checkpoint", published[other], check=2)
+def test_the_published_file_of_another_method_is_named(method, other, message, quick, published):
+    done = run(quick, method, "zs-shapes", "--checkpoint", published[other], check=2)
     assert message.replace("a Open", "an Open") in done.stderr or message in done.stderr
     assert other in done.stderr
     assert done.stderr.count("\n") == 1
 
 
-def test_own_file_of_another_method_is_refused(bench, tmp_path):
-    run(bench, "vifi", "zs-shapes", "--out", "runs")
+def test_own_file_of_another_method_is_refused(quick, tmp_path):
+    run(quick, "vifi", "zs-shapes", "--out", "runs")
     path = next((tmp_path / "runs").glob("trainings/*/final.safetensors"))
-    done = run(bench, "open-vclip", "zs-shapes", "--checkpoint", path, check=2)
+    done = run(quick, "open-vclip", "zs-shapes", "--checkpoint", path, check=2)
     assert "it is a training of the method vifi, not of open-vclip" in done.stderr
-    run(bench, "vifi", "b2n-shapes", "--checkpoint", path, "--out", "more")
+    run(quick, "vifi", "b2n-shapes", "--checkpoint", path, "--out", "more")
 
 
-def test_another_backbone_is_named_by_shapes(bench, tmp_path):
+def test_another_backbone_is_named_by_shapes(quick, tmp_path):
     config = {"embed_dim": 64, "quick_gelu": True,
               "vision_cfg": {"image_size": 32, "layers": 2, "width": 64, "patch_size": 8},
               "text_cfg": {"width": 64, "heads": 1, "layers": 2}}  # fmt: skip
     torch.save(build_method("vifi", config).published_state(), tmp_path / "small.pth")
-    done = run(bench, "vifi", "zs-shapes", "--checkpoint", tmp_path / "small.pth", check=2)
+    done = run(quick, "vifi", "zs-shapes", "--checkpoint", tmp_path / "small.pth", check=2)
     assert "small.pth" in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stderr.count("\n") == 1
 
 
-def test_an_option_that_cannot_be(bench):
-    done = run(bench, "vifi-prompt", "b2n-shapes", "--set", "options.text_depth=0", check=2)
+def test_an_option_that_cannot_be(quick):
+    done = run(quick, "vifi-prompt", "b2n-shapes", "--set", "options.text_depth=0", check=2)
     assert "text_depth" in done.stderr
     assert "Traceback" not in done.stderr

@@ -128,7 +128,7 @@ def test_numbers_and_truth_values_given_as_text(write):
         ("train.grad_clip=-1", "-1 is not a number greater than 0 or null"),
         (
             "train.schedule=steps",
-            "'steps' is not one of cosine, vifi, constant, linear, open-vclip, clip-vip",
+            "'steps' is not one of cosine, cosine-overlap, cosine-floor, cosine-zero, linear, constant",
         ),
         ("views.crops=2", "2 is not one of 1, 3"),
         ("views.crops=true", "true is not one of 1, 3"),

@@ -117,7 +117,7 @@ def test_adamw_late_counts_the_steps_of_each_parameter() -> None:
     assert optimiser.step(lambda: torch.tensor(3.0)) == 3
 
 
-@pytest.mark.parametrize("kind", ["adamw", "clip-vip"])
+@pytest.mark.parametrize("kind", ["adamw", "adamw-late-decay"])
 def test_resuming_is_exact(kind: str) -> None:
     settings = Train(optimiser=kind, lr=1e-2, no_decay=["1d"], lr_factors={"head.*": 3})
     whole, half = Model(), Model()
@@ -132,7 +132,7 @@ def test_resuming_is_exact(kind: str) -> None:
     again.load_state_dict(state["model"])
     optimiser = build_optimiser(again, settings)
     optimiser.load_state_dict(state["optimiser"])
-    assert type(optimiser) is (AdamWLate if kind == "clip-vip" else torch.optim.AdamW)
+    assert type(optimiser) is (AdamWLate if kind == "adamw-late-decay" else torch.optim.AdamW)
     train(again, optimiser, range(3, 6))
     for one, other in zip(whole.parameters(), again.parameters(), strict=True):
         assert (one == other).all()
@@ -142,7 +142,7 @@ def test_clip_vip_rates_are_the_authors() -> None:
     case = json.loads((PROTOCOL / "case.json").read_text())
     stored = np.load(PROTOCOL / "expected.npz")
     for i, s in enumerate(case["schedules"]):
-        kind = {"cosine": "clip-vip", "linear": "linear"}[s["decay"]]
+        kind = {"cosine": "cosine-zero", "linear": "linear"}[s["decay"]]
         warmup = int(s["warmup_ratio"] * s["total"])
         shares = [factor(kind, step - 1, s["total"], warmup, 1e-8 / s["lr"]) for step in s["steps"]]
         assert s["lr"] * np.array(shares) == pytest.approx(stored[f"lr/{i}"], rel=1e-9)
@@ -164,14 +164,14 @@ def test_open_vclip_rates_are_the_authors() -> None:
     per_epoch = 3750
     for epoch, rate in rates.items():
         step = round(epoch * per_epoch)
-        share = factor("open-vclip", step, 22 * per_epoch, 2 * per_epoch, 0.01)
+        share = factor("cosine-floor", step, 22 * per_epoch, 2 * per_epoch, 0.01)
         assert 3.33e-6 * share == pytest.approx(rate, rel=1e-6)
 
 
 def test_kinds_of_before_are_unchanged() -> None:
     expected = {
         "cosine": [1 / 3, 2 / 3, 1.0, 0.855017856687341, 0.505, 0.15498214331265903],
-        "vifi": [0.0, 0.5, 0.7525, 0.505, 0.2575000000000001, 0.07631742512670284],
+        "cosine-overlap": [0.0, 0.5, 0.7525, 0.505, 0.2575000000000001, 0.07631742512670284],
         "constant": [1 / 3, 2 / 3, 1.0, 1.0, 1.0, 1.0],
     }
     for kind, shares in expected.items():
@@ -180,7 +180,7 @@ def test_kinds_of_before_are_unchanged() -> None:
         )
 
 
-@pytest.mark.parametrize("kind", ["clip-vip", "linear", "open-vclip"])
+@pytest.mark.parametrize("kind", ["cosine-zero", "linear", "cosine-floor"])
 def test_schedules_drive_the_groups(kind: str) -> None:
     model = Model()
     settings = Train(lr=1e-2, lr_factors={"logit_scale": 10})

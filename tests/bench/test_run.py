@@ -120,13 +120,13 @@ def test_a_broken_record_is_reported_by_the_leaderboard(clip_run, bench, tmp_pat
     assert bench("leaderboard", copy, "--strict").returncode != 0
 
 
-def test_a_training_is_shared_and_found_again(bench, tmp_path):
+def test_a_training_is_shared_and_found_again(quick, tmp_path):
     run = ("run", "--method", "vifi", "--protocol", "b2n-shapes", *SMALL, "--out", "runs")
-    bench(*run, check=0)
+    quick(*run, check=0)
     trainings = list((tmp_path / "runs" / "trainings").iterdir())
     assert len(trainings) == 1
     assert not (trainings[0] / "last.pth").exists()
-    other = bench(*run, "--set", "views.clips=2", check=0)
+    other = quick(*run, "--set", "views.clips=2", check=0)
     assert "found: not trained again" in other.stdout
     assert len(list((tmp_path / "runs" / "trainings").iterdir())) == 1
     assert len(load_records(tmp_path / "runs")) == 2
@@ -180,9 +180,9 @@ def test_a_stopped_run_goes_on_to_the_same_weights_bit_for_bit(how, whole_run, t
     assert only_record(whole).metrics == only_record(out).metrics
 
 
-def test_nan_loss_stops_and_names_the_batch(bench, tmp_path):
+def test_nan_loss_stops_and_names_the_batch(quick, tmp_path):
     run = ("run", "--method", "vifi", "--protocol", "b2n-shapes", *SMALL, "--set", "train.lr=1e30")
-    done = bench(*run, check=1)
+    done = quick(*run, check=1)
     assert "loss is nan" in done.stderr
     assert "base-train/" in done.stderr
     assert "Traceback" not in done.stderr
@@ -190,9 +190,9 @@ def test_nan_loss_stops_and_names_the_batch(bench, tmp_path):
     assert json.loads(record.read_text())["error"]["phase"] == "train"
 
 
-def test_results_folder_that_cannot_be_written_is_found_first(bench, tmp_path):
+def test_results_folder_that_cannot_be_written_is_found_first(quick, tmp_path):
     (tmp_path / "file").write_text("")
-    done = bench(
+    done = quick(
         "run", "--method", "clip", "--protocol", "b2n-shapes", "--out", "file/runs", check=1
     )
     assert "file/runs" in done.stderr
@@ -200,12 +200,12 @@ def test_results_folder_that_cannot_be_written_is_found_first(bench, tmp_path):
     assert "evaluate on" not in done.stdout
 
 
-def test_checkpoint_of_another_kind_names_keys(bench, tmp_path):
+def test_checkpoint_of_another_kind_names_keys(quick, tmp_path):
     import torch
 
     torch.save({"model": {"module.backbone.weight": torch.zeros(1)}}, tmp_path / "other.pth")
     run = ("run", "--method", "vifi", "--protocol", "zs-shapes", "--checkpoint", "other.pth")
-    done = bench(*run, check=2)
+    done = quick(*run, check=2)
     assert "backbone.weight" in done.stderr
     assert "other.pth" in done.stderr
 
@@ -220,9 +220,9 @@ def test_checkpoint_of_another_kind_names_keys(bench, tmp_path):
         (("--checkpoint", "nowhere.pth"), "nowhere.pth does not exist"),
     ],
 )
-def test_what_cannot_work_is_refused_in_one_sentence(words, message, bench, tmp_path):
+def test_what_cannot_work_is_refused_in_one_sentence(words, message, quick, tmp_path):
     (tmp_path / "broken.py").write_text("import no_such_module\n")
-    done = bench("run", "--method", "vifi", "--protocol", "b2n-shapes", *words, check=2)
+    done = quick("run", "--method", "vifi", "--protocol", "b2n-shapes", *words, check=2)
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
     assert not (tmp_path / "runs").exists()
@@ -241,28 +241,28 @@ def make_folder(root):
     (root / "wave" / "broken.mp4").write_bytes(b"no video")
 
 
-def test_own_videos_with_a_broken_one(bench, tmp_path):
+def test_own_videos_with_a_broken_one(quick, tmp_path):
     make_folder(tmp_path / "mine")
     run = ("run", "--method", "clip", "--protocol", "zs-folder", "--data", "mine")
     run = (*run, "--backbone", "shapes-tiny", "--set", "views.frames=2")
-    failed = bench(*run, check=1)
+    failed = quick(*run, check=1)
     assert "broken.mp4" in failed.stderr
     assert "Traceback" not in failed.stderr
-    bench(*run, "--on-bad-video", "skip", check=0)
+    quick(*run, "--on-bad-video", "skip", check=0)
     (record,) = [r for r in load_records(tmp_path / "runs") if r.status == "done"]
     assert record.data["all"].n_scored == 4
     assert record.data["all"].n_expected == 5
     assert record.data["all"].unreadable_ids == ["wave/broken.mp4"]
-    table = bench("leaderboard", "runs", check=0).stdout
+    table = quick("leaderboard", "runs", check=0).stdout
     assert "◦" in table
-    again = bench(*run, check=1)  # the policy belongs to the identity: nothing is skipped
+    again = quick(*run, check=1)  # the policy belongs to the identity: nothing is skipped
     assert "broken.mp4" in again.stderr
 
 
-def test_predict_prints_ranked_scores(bench, tmp_path):
+def test_predict_prints_ranked_scores(quick, tmp_path):
     make_folder(tmp_path / "mine")
     words = ("--video", "mine/wave/1.mp4", "--classes", "a red circle,a blue star,nothing")
-    done = bench("predict", "--method", "clip", *words, "--backbone", "shapes-tiny", check=0)
+    done = quick("predict", "--method", "clip", *words, "--backbone", "shapes-tiny", check=0)
     assert [line.split()[0] for line in done.stdout.splitlines()[1:4]] == ["1", "2", "3"]
     broken = ("--video", "mine/wave/broken.mp4", "--classes", "a,b", "--backbone", "shapes-tiny")
-    assert "broken.mp4" in bench("predict", *broken, check=1).stderr
+    assert "broken.mp4" in quick("predict", *broken, check=1).stderr

@@ -99,16 +99,16 @@ def test_a_checkpoint_replaces_the_first_stage(bench, tmp_path):
     assert [s["name"] for s in record.identity.method.stages] == ["second"]
 
 
-def test_settings_of_a_stage_that_there_is_not(bench):
+def test_settings_of_a_stage_that_there_is_not(quick):
     run = ("run", "--method", "vifi", "--protocol", "b2n-shapes", "--set", "stages.tune.lr=1")
-    assert "'tune' is none of fine-tune; did you mean" in bench(*run, check=2).stderr
-    slip = bench(*run[:-1], "stages.fine-tune.lrr=1", check=2)
+    assert "'tune' is none of fine-tune; did you mean" in quick(*run, check=2).stderr
+    slip = quick(*run[:-1], "stages.fine-tune.lrr=1", check=2)
     assert "fine-tune.lrr is no training setting; did you mean lr?" in slip.stderr
-    late = bench(*run[:-1], "train.average_from=100", check=2)
+    late = quick(*run[:-1], "train.average_from=100", check=2)
     assert "train.average_from 100 is beyond train.epochs" in late.stderr
 
 
-def test_averaging_is_the_mean_of_the_epochs(bench, tmp_path):
+def test_averaging_is_the_mean_of_the_epochs(quick, tmp_path):
     """With rate 0 in all but one step the mean can be computed from two trainings."""
     run = ("run", "--method", "vifi-text", "--protocol", "b2n-shapes", *TINY[:4])
     run = (*run, "--set", "train.schedule=constant", "--set", "train.warmup_epochs=0")
@@ -118,26 +118,26 @@ def test_averaging_is_the_mean_of_the_epochs(bench, tmp_path):
         ("two", 2, ()),
         ("mean", 2, ("--set", "train.average_from=1")),
     ):
-        bench(*run, "--out", name, "--set", f"train.epochs={epochs}", *more, check=0)
+        quick(*run, "--out", name, "--set", f"train.epochs={epochs}", *more, check=0)
         finals[name] = load_file(next((tmp_path / name).glob("trainings/*/final.safetensors")))
     for key, value in finals["mean"].items():
         wanted = (finals["one"][key].double() + finals["two"][key].double()) / 2
         assert torch.allclose(value, wanted.float(), atol=1e-7), key
 
 
-def test_patching_tests_interpolated_weights_of_one_training(bench, tmp_path):
+def test_patching_tests_interpolated_weights_of_one_training(quick, tmp_path):
     run = ("run", "--method", "vifi", "--protocol", "b2n-shapes", *TINY, "--out", "runs")
-    bench(*run, "--set", "eval.patching=[0, 0.5, 1]", check=0)
+    quick(*run, "--set", "eval.patching=[0, 0.5, 1]", check=0)
     assert len(list((tmp_path / "runs" / "trainings").iterdir())) == 1
     found = {r.identity.eval.patching: r for r in records(tmp_path / "runs")}
     assert set(found) == {None, 0.5, 1.0}
-    bench("run", "--method", "clip", *run[3:7], *TINY[:4], "--out", "plain", check=0)
+    quick("run", "--method", "clip", *run[3:7], *TINY[:4], "--out", "plain", check=0)
     (plain,) = records(tmp_path / "plain")
     assert found[1.0].observed.tensors_digest == plain.observed.tensors_digest
     assert found[0.5].observed.tensors_digest != found[None].observed.tensors_digest
-    redone = bench(*run, "--set", "eval.patching=[0, 0.5]", "--if-exists", "redo", check=0)
+    redone = quick(*run, "--set", "eval.patching=[0, 0.5]", "--if-exists", "redo", check=0)
     assert redone.stdout.count("found: not trained again") == 1
-    again = bench("run", "--method", "clip", *run[3:7], *TINY[:4], "--out", "plain",
+    again = quick("run", "--method", "clip", *run[3:7], *TINY[:4], "--out", "plain",
                   "--set", "eval.patching=[0.5]", check=0)  # fmt: skip
     assert "is done: skipped" in again.stdout
 
@@ -192,15 +192,15 @@ def test_a_sweep_runs_all_and_reports_what_failed(bench, tmp_path):
         (("--protocols", "shape"), "unknown protocol 'shape'"),
     ],
 )
-def test_a_sweep_checks_its_ids_first(words, message, bench):
-    done = bench("sweep", *words, check=2)
+def test_a_sweep_checks_its_ids_first(words, message, quick):
+    done = quick("sweep", *words, check=2)
     assert message in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_prompts_of_a_recipe_leave_the_column_those_of_a_user_do_not(bench):
+def test_prompts_of_a_recipe_leave_the_column_those_of_a_user_do_not(quick):
     def digest(*words):
-        printed = bench("run", "--protocol", "b2n-shapes", "--dry-run", *words, check=0).stdout
+        printed = quick("run", "--protocol", "b2n-shapes", "--dry-run", *words, check=0).stdout
         return printed.partition("digest ")[2][:12]
 
     assert digest("--method", "vifi-prompt") == digest("--method", "clip")

@@ -51,14 +51,14 @@ def test_open_vclip_is_the_authors(name: str) -> None:
     crc = zlib.crc32(f"{described['seed']}:input/{name}".encode()) & 0xFFFFFFFF
     shape = described["inputs"][name]["shape"]
     frames = np.random.RandomState(crc).randint(0, 256, size=shape).astype(np.uint8)
-    preprocess = Preprocess(size=described["size"], resize=None, pipeline="open-vclip")
+    preprocess = Preprocess(size=described["size"], resize=None, pipeline="bilinear-float")
     found = preprocess.evaluate(frames)
     assert found.dtype == np.float32
     assert found.shape == (1, *stored[name].shape)
     assert np.abs(found[0] - stored[name]).max() < 2e-6
 
 
-@pytest.mark.parametrize("pipeline", ["clip-vip", "clip-vip-antialias"])
+@pytest.mark.parametrize("pipeline", ["bicubic-square", "bicubic-square-antialias"])
 def test_clip_vip_is_the_authors(pipeline: str) -> None:
     described, stored = case("clip_vip/protocol")
     spec = importlib.util.spec_from_file_location("golden_fill", GOLDEN / "fill.py")
@@ -79,20 +79,20 @@ def test_clip_vip_is_the_authors(pipeline: str) -> None:
 def test_open_vclip_three_crops_and_a_longer_short_side(tall: bool) -> None:
     frames = clip(71, 40) if tall else clip(40, 71)
     whole = reference(frames, *((56, 32) if tall else (32, 56)), "bilinear", False)
-    found = Preprocess(size=32, resize=40, crops=3, pipeline="open-vclip").evaluate(frames)
+    found = Preprocess(size=32, resize=40, crops=3, pipeline="bilinear-float").evaluate(frames)
     assert found.shape == (3, 2, 3, 32, 32)
     for view, start in zip(found, (0, 12, 24), strict=True):
         part = slice(start, start + 32)
         expected = whole[..., part, :] if tall else whole[..., part]
         assert np.abs(view - expected).max() < 3e-5
-    one = Preprocess(size=31, resize=40, pipeline="open-vclip").evaluate(frames)
+    one = Preprocess(size=31, resize=40, pipeline="bilinear-float").evaluate(frames)
     unscaled = reference(frames, *frames.shape[1:3], "bilinear", False)
     y, x = (20, 5) if tall else (5, 20)  # ceil(40 / 2), ceil(9 / 2): nothing resampled
     assert np.abs(one[0] - unscaled[..., y : y + 31, x : x + 31]).max() < 3e-5
 
 
 def test_random_short_side_as_open_vclip_trains() -> None:
-    frames, preprocess = clip(48, 61), Preprocess(size=32, resize=None, pipeline="open-vclip")
+    frames, preprocess = clip(48, 61), Preprocess(size=32, resize=None, pipeline="bilinear-float")
     augment = still(short_side=(32, 44), flip=0.5)
     sides, flips = set(), set()
     for seed in range(60):
@@ -147,7 +147,7 @@ def test_describe_rebuilds_and_is_equal_for_equal_effects(pipeline: str) -> None
     if pipeline in TORCH_PIPELINES:
         other = Preprocess(size=32, resize=40, interpolation="bicubic", pipeline=pipeline)
         assert other.describe() == said
-    if pipeline.startswith("clip-vip"):
+    if pipeline.startswith("bicubic-square"):
         assert Preprocess(size=32, resize=None, pipeline=pipeline).describe() == said
     augment = Augment(short_side=(224, 256))
     assert Augment(**json.loads(json.dumps(augment.describe()))) == augment
@@ -156,7 +156,7 @@ def test_describe_rebuilds_and_is_equal_for_equal_effects(pipeline: str) -> None
 def test_bad_settings_are_named() -> None:
     for name, values in (
         ("pipeline", {"pipeline": "opencv2"}),
-        ("crops", {"crops": 3, "pipeline": "clip-vip"}),
+        ("crops", {"crops": 3, "pipeline": "bicubic-square"}),
     ):
         with pytest.raises(ValueError, match=f"^{name} must be "):
             Preprocess(**values)

@@ -63,7 +63,7 @@ def rows(texts: tuple[str, ...]) -> list[list[int]]:
 @pytest.mark.parametrize("video", BY_PYAV)
 def test_open_vclip_examples(video: tuple[int, float, float]) -> None:
     count, rate, ticks = video
-    found = frame_indices("open-vclip", count, 8, 3, timing=Timing(rate, ticks))
+    found = frame_indices("stride-pyav", count, 8, 3, timing=Timing(rate, ticks))
     assert found.dtype == np.int64
     assert found.tolist() == rows(BY_PYAV[video])
 
@@ -72,10 +72,10 @@ def test_open_vclip_examples(video: tuple[int, float, float]) -> None:
 def test_open_vclip_by_torchvision_examples(video: tuple[int, float]) -> None:
     count, rate = video
     expected = rows(BY_TORCHVISION[video])
-    for rule, ticks in (("open-vclip-torchvision", MP4), ("open-vclip", None)):
+    for rule, ticks in (("stride-torchvision", MP4), ("stride-pyav", None)):
         found = frame_indices(rule, count, 8, 3, timing=Timing(rate, ticks))
         assert found.tolist() == expected
-    one = frame_indices("open-vclip", count, 8, timing=Timing(rate, None))
+    one = frame_indices("stride-pyav", count, 8, timing=Timing(rate, None))
     assert one.tolist() == [expected[1]], "a single clip lies in the middle"
 
 
@@ -97,7 +97,7 @@ def test_open_vclip_reads_what_the_authors_seek() -> None:
                 inside = behind[: len(within) + 1]
                 points = np.linspace(0, 16 * frames / 30 * rate - 1, frames)
                 expected = inside[0] + np.clip(points, 0, len(inside) - 1).astype(int)
-                found = frame_indices("open-vclip", count, frames, 3, timing=Timing(rate, ticks))
+                found = frame_indices("stride-pyav", count, frames, 3, timing=Timing(rate, ticks))
                 assert found[view].tolist() == expected.tolist(), (count, rate, ticks, view)
 
 
@@ -112,12 +112,12 @@ def test_linspace_is_torchs() -> None:
                 assert (np.floor(theirs) == np.floor(linspace(start, end, frames))).all()
 
 
-@pytest.mark.parametrize("rule", ["open-vclip", "open-vclip-torchvision"])
+@pytest.mark.parametrize("rule", ["stride-pyav", "stride-torchvision"])
 def test_open_vclip_training_starts_anywhere(rule: str) -> None:
     timing, rng = Timing(30.0, MP4), np.random.RandomState(0)
     starts = [int(frame_indices(rule, 150, 8, timing=timing, rng=rng)[0, 0]) for _ in range(600)]
-    room = 150 - (112 if rule == "open-vclip" else 128)
-    highest = room if rule == "open-vclip" else room - 1  # ceil against floor of a real number
+    room = 150 - (112 if rule == "stride-pyav" else 128)
+    highest = room if rule == "stride-pyav" else room - 1  # ceil against floor of a real number
     assert set(range(1, room)) <= set(starts)
     assert max(starts) <= highest
     short = frame_indices(rule, 60, 8, timing=timing, rng=rng)
@@ -130,18 +130,18 @@ def test_clip_vip_is_the_authors() -> None:
     for frames in case["num_frames"]:
         rng = np.random.RandomState(case["jitter_seed"])
         for n, count in enumerate(case["video_lengths"]):
-            test = frame_indices("clip-vip", count, frames)
+            test = frame_indices("linspace", count, frames)
             assert test.tolist() == [stored[f"uniform/{frames}"][n].tolist()]
-            train = frame_indices("clip-vip", count, frames, rng=rng)
+            train = frame_indices("linspace", count, frames, rng=rng)
             assert train.tolist() == [stored[f"jitter/{frames}"][n].tolist()]
 
 
 def test_clip_vip_of_one_and_two_frames() -> None:
     rng = np.random.RandomState(0)
-    assert frame_indices("clip-vip", 9, 1).tolist() == [[0]]
-    assert frame_indices("clip-vip", 9, 1, rng=rng).tolist() == [[4]]
+    assert frame_indices("linspace", 9, 1).tolist() == [[0]]
+    assert frame_indices("linspace", 9, 1, rng=rng).tolist() == [[4]]
     for _ in range(50):
-        two = frame_indices("clip-vip", 5, 2, rng=rng)
+        two = frame_indices("linspace", 5, 2, rng=rng)
         assert 0 <= two.min() <= two.max() <= 4
 
 
@@ -158,7 +158,7 @@ def test_every_rule_stays_in_the_video(rule: str) -> None:
         for frames in (1, 2, 8, 32):
             for rate, ticks in ((0.5, 1.0), (25.0, MP4), (29.97, 1001.3), (60.0, None)):
                 for draw in (None, rng):
-                    clips = 1 if rule == "clip-vip" and draw is None else 3
+                    clips = 1 if rule == "linspace" and draw is None else 3
                     timing = Timing(rate, ticks)
                     found = frame_indices(rule, count, frames, clips, timing=timing, rng=draw)
                     assert found.shape == (clips, frames)
@@ -170,10 +170,10 @@ def test_every_rule_stays_in_the_video(rule: str) -> None:
     ("call", "words"),
     [
         (lambda: frame_indices("dense", 9, 8), "unknown sampling rule 'dense', known are segments"),
-        (lambda: frame_indices("open-vclip", 9, 8), "needs the timing"),
-        (lambda: frame_indices("clip-vip", 9, 8, 3), "one clip in evaluation, not 3"),
-        (lambda: frame_indices("clip-vip", 0, 8), "count must be"),
-        (lambda: frame_indices("open-vclip", 9, 0, timing=Timing(30, 1)), "frames must be"),
+        (lambda: frame_indices("stride-pyav", 9, 8), "needs the timing"),
+        (lambda: frame_indices("linspace", 9, 8, 3), "one clip in evaluation, not 3"),
+        (lambda: frame_indices("linspace", 0, 8), "count must be"),
+        (lambda: frame_indices("stride-pyav", 9, 0, timing=Timing(30, 1)), "frames must be"),
     ],
 )
 def test_bad_arguments_are_named(call: Callable[[], object], words: str) -> None:
@@ -209,7 +209,7 @@ def test_a_file_tells_its_timing(
 ) -> None:
     count = {"a.mp4": 250, "a.avi": 180, "a.mkv": 200, "short.mp4": 60}[name]
     path = write(tmp_path / name, count, rate, codec)
-    clip = read_clip(path, FrameSampler("open-vclip", 8, 3))
+    clip = read_clip(path, FrameSampler("stride-pyav", 8, 3))
     assert clip.indices.reshape(3, 8).tolist() == rows(expected)
     assert clip.frames.shape == (24, 48, 64, 3)
 
@@ -242,4 +242,4 @@ def test_a_plain_sampler_is_called_as_before(tmp_path: Path) -> None:
     path = write(tmp_path / "a.mp4", 20, Fraction(30))
     assert read_clip(path, lambda count: [count - 1]).indices.tolist() == [19]
     assert not FrameSampler("segments", 8).wants_timing
-    assert read_clip(path, FrameSampler("clip-vip", 4)).indices.tolist() == [0, 6, 12, 19]
+    assert read_clip(path, FrameSampler("linspace", 4)).indices.tolist() == [0, 6, 12, 19]

@@ -199,7 +199,7 @@ def test_three_steps_of_the_authors_optimiser():
     method, wanted, o = case.method(), case.expected, case.case["train"]["optim"]
     method.stages("ret")[1].apply(method)
     train = Train(
-        optimiser="clip-vip",
+        optimiser="adamw-late-decay",
         lr=o["learning_rate"],
         betas=o["betas"],
         eps=1e-6,
@@ -211,7 +211,7 @@ def test_three_steps_of_the_authors_optimiser():
     rates = [group["lr"] for group in optimiser.param_groups]
     total, warmup = o["num_train_steps"], int(o["warmup_ratio"] * o["num_train_steps"])
     for step in range(case.case["train"]["steps"]):
-        share = factor("clip-vip", step, total, warmup, 1e-8 / o["learning_rate"])
+        share = factor("cosine-zero", step, total, warmup, 1e-8 / o["learning_rate"])
         for group, rate in zip(optimiser.param_groups, rates, strict=True):
             group["lr"] = rate * share
         optimiser.zero_grad()

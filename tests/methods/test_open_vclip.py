@@ -327,7 +327,7 @@ def test_recipes(cls):
     assert (
         chosen["ucf101", "L-14"]["eval"] == chosen["hmdb51", "L-14"]["eval"] == {"patching": [0.6]}
     )
-    assert chosen["hmdb51", "B-16"]["views"]["sampling"] == "open-vclip-torchvision"
+    assert chosen["hmdb51", "B-16"]["views"]["sampling"] == "stride-torchvision"
     assert len(chosen["hmdb51", "B-16"]["prompts"]) == 28
     assert chosen["hmdb51", "B-16"]["train"] == chosen["ucf101", "L-14"]["train"]
     assert "prompts" not in chosen["shapes", "B-16"]

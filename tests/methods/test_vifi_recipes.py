@@ -76,7 +76,11 @@ def test_what_all_settings_share(method, family, dataset):
     for stage in (train, config.train_of("bridge")):
         assert (stage.optimiser, stage.betas, stage.eps) == ("adamw", (0.9, 0.98), 1e-8)
         assert (stage.weight_decay, stage.no_decay, stage.grad_clip) == (0.001, [], None)
-        assert (stage.schedule, stage.warmup_epochs, stage.min_lr_ratio) == ("vifi", 5, 0.01)
+        assert (stage.schedule, stage.warmup_epochs, stage.min_lr_ratio) == (
+            "cosine-overlap",
+            5,
+            0.01,
+        )
         assert (stage.micro_batch, stage.mixup, stage.cutmix) == (4, 0.8, 1.0)
         assert (stage.label_smoothing, stage.sampling, stage.precision) == (0.1, "segments", "amp")
     assert augment.multiscale == [1, 0.875, 0.75, 0.66]
