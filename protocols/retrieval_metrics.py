@@ -70,7 +70,9 @@ def ranking(
     if scores.ndim != 2 or not scores.size:
         raise ValueError(f"scores of shape [queries, candidates] are wanted, not {scores.shape}")
     if target is None and scores.shape[0] != scores.shape[1]:
-        raise ValueError(f"scores of shape {scores.shape} have no diagonal: say which item is right")
+        raise ValueError(
+            f"scores of shape {scores.shape} have no diagonal: say which item is right"
+        )
     index = np.arange(len(scores)) if target is None else np.asarray(target)
     if index.shape != (len(scores),) or index.min() < 0 or index.max() >= scores.shape[1]:
         raise ValueError(f"targets must be {len(scores)} columns out of {scores.shape[1]}")

@@ -18,9 +18,8 @@ DEFAULTS: dict[str, Any] = {
     "preprocess": {"size": 64, "resize": 64, "interpolation": "bilinear", "normalise": "clip"},
     "backbone": {"name": "shapes-tiny", "pretrained": "shapes-tiny"},
     "prompts": ["a photo of a {}."],
-    "eval": {
-        "batch_size": 8
-    },  # on a CPU larger batches are slower: their activations leave the cache
+    # on a CPU larger batches are slower: their activations leave the cache
+    "eval": {"batch_size": 8},
     # a mirrored clip has another label here, and colours are labels
     "train": {"augment": {"multiscale": [], "flip": 0.0, "jitter": 0.0, "grey": 0.0}},
 }
