@@ -24,8 +24,8 @@ demo: $(STAMP)
 	$(BIN)/bench run --method vifi --protocol b2n-shapes --out $(DEMO)
 	$(BIN)/bench leaderboard $(DEMO)
 
-test: $(STAMP)
-	$(BIN)/python -m pytest
+test: $(STAMP)  ## two processes of one thread each, file by file
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

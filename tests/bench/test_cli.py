@@ -63,7 +63,7 @@ def test_version_and_help(bench):
     assert bench("--version")[:2] == (0, "vclipbench 0.1.0\n")
     code, out, _ = bench("--help")
     assert code == 0
-    for command in ("list", "describe", "run", "data", "predict", "leaderboard"):
+    for command in ("list", "run", "sweep", "data", "predict", "convert", "new-method", "check"):
         assert f"\n  {command} " in out
     assert "completion" not in out
     code, _, err = bench("lst")

@@ -80,7 +80,7 @@ def test_the_table_has_every_leaf_once():
 
 def test_the_recipe_follows_the_protocol():
     assert resolve(protocol="zs-shapes").config.train.epochs == 1
-    assert resolve(protocol="b2n-shapes").config.train.epochs == 4
+    assert resolve(protocol="b2n-shapes").config.train.epochs == 6
     assert resolve(method="clip").sources["train.epochs"] == "schema default"
 
 
@@ -143,7 +143,7 @@ def test_numbers_and_truth_values_given_as_text(write):
         ("prompts=['{} {}']", "the template '{} {}' must contain exactly one {}"),
         ("prompts=['{name}']", "the template '{name}' must contain exactly one {}"),
         ("prompts='a {}'", "'a {}' is not a list, each a text"),
-        ("train.micro_batch=5", "5 does not divide train.batch_size 4"),
+        ("train.micro_batch=5", "5 does not divide train.batch_size 8"),
         ("preprocess.resize=63", "63 is smaller than preprocess.size 64"),
         ("train.augment=3", "3 is not a group of keys"),
     ],

@@ -65,8 +65,10 @@ def test_stages_share_trainings_and_have_their_own_settings(bench, tmp_path):
     (vifi,) = (tmp_path / "runs" / "trainings").iterdir()
     mine = (*run, "--method", "two-stages", "--plugin", "two.py")
     recipe = json.loads((vifi / "training.json").read_text())["train"]
-    same = [f"stages.first.{k}={json.dumps(recipe[k])}" for k in ("lr", "lr_factors", "grad_clip")]
-    same += ["stages.first.warmup_epochs=1"]
+    same = [
+        f"stages.first.{k}={json.dumps(recipe[k])}"
+        for k in ("lr", "lr_factors", "grad_clip", "warmup_share")
+    ]
     shared = bench(*mine, *(word for s in same for word in ("--set", s)), check=0)
     assert "training first" in shared.stdout
     assert "found: not trained again" in shared.stdout
@@ -111,7 +113,15 @@ def test_settings_of_a_stage_that_there_is_not(quick):
 def test_averaging_is_the_mean_of_the_epochs(quick, tmp_path):
     """With rate 0 in all but one step the mean can be computed from two trainings."""
     run = ("run", "--method", "vifi-text", "--protocol", "b2n-shapes", *TINY[:4])
-    run = (*run, "--set", "train.schedule=constant", "--set", "train.warmup_epochs=0")
+    run = (
+        *run,
+        "--set",
+        "train.schedule=constant",
+        "--set",
+        "train.warmup_epochs=0",
+        "--set",
+        "train.warmup_share=null",
+    )
     finals = {}
     for name, epochs, more in (
         ("one", 1, ()),
