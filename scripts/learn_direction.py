@@ -5,18 +5,21 @@ clips a class) and tests on other clips of them, forwards and reversed. Objects 
 so what cannot see the order of frames is at 50 % both ways; what can is above it, and below it on
 reversed clips.
 
-    python scripts/learn_direction.py clip-vip --epochs 6
+    python scripts/learn_direction.py clip-vip --epochs 10
+    python scripts/learn_direction.py clip-vip --train '{"lr": 1e-3}'
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 
 import numpy as np
 import torch
 from shapes_directions import opposite
 from vclipbench.bench.optimiser import build_optimiser
 from vclipbench.bench.registry import card
+from vclipbench.bench.schedule import factor
 from vclipbench.bench.schema import Train, merged
 from vclipbench.datasets.sampling import sample_rng, segment_random
 from vclipbench.datasets.shapes import splits
@@ -63,7 +66,10 @@ def main() -> None:
     """Train with the rates of the base-to-novel recipe on Shapes; print after each epoch."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("method")
-    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument(
+        "--train", type=json.loads, default={}, help="JSON: settings over the recipe's"
+    )
     args = parser.parse_args()
     recipe = card(args.method).recipe(family="b2n", dataset="shapes", backbone="shapes-tiny")
     settings = recipe.set if recipe else {}
@@ -73,15 +79,21 @@ def main() -> None:
     stage = method.stages("b2n")[-1]
     method.enter(stage)
     stage.apply(method)
-    optimiser = build_optimiser(method, merged(Train(), settings.get("train", {})))
+    optimiser = build_optimiser(method, merged(Train(), settings.get("train", {}) | args.train))
+    rates = [group["lr"] for group in optimiser.param_groups]
     train, test = Clips("base-train"), Clips("base-val")
     texts = [prompt.format(name) for name in train.names]
+    total, step = args.epochs * len(train.labels) // PER_STEP, 0
     for epoch in range(args.epochs):
         method.train()
         rng = sample_rng(1, "order", epoch)
         for chosen in rng.permutation(len(train.labels)).reshape(-1, PER_STEP):
             clips = train.batch(chosen, [segment_random(24, FRAMES, rng) for _ in chosen])
             targets = torch.nn.functional.one_hot(train.labels[chosen], len(texts)).float()
+            share = factor("cosine", step, total, total // 6, 0.01)
+            for group, rate in zip(optimiser.param_groups, rates, strict=True):
+                group["lr"] = rate * share
+            step += 1
             loss = method.loss(Batch(clips, texts, targets))["loss"]
             optimiser.zero_grad()
             loss.backward()
