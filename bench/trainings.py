@@ -17,6 +17,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from ..leaderboard.tables import FAMILIES
 from ..methods.base import Method
 from ..methods.checkpoint import LoadReport, WeightsError, load_strict, read_weights
 from ..methods.layouts import explain_mismatch
@@ -29,7 +30,6 @@ from .stream import TrainStream
 
 Tell = Callable[[int, dict[str, float]], None]
 FINAL = "final.safetensors"
-FAMILIES = ("zs", "b2n", "fs", "full", "ret", "ml")
 
 
 def folder_of(root: Path, planned: StagePlan) -> Path:

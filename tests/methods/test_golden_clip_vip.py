@@ -1,13 +1,10 @@
 """CLIP-ViP against the outputs of the authors' code, through the public interface."""
 
-import importlib.util
-import json
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from golden import FILL, clip_config, clip_input, load, rebuilt, relative
 from vclipbench.bench.optimiser import build_optimiser
 from vclipbench.bench.schedule import factor
 from vclipbench.bench.schema import Train
@@ -15,55 +12,23 @@ from vclipbench.methods import Batch, build_method
 from vclipbench.methods.clip_vip import temporal
 from vclipbench.methods.clip_vip_losses import LOSSES, Sources
 
-GOLDEN = Path(__file__).parents[1] / "data" / "golden"
 VISION = "clipmodel.vision_model.embeddings."
-
-
-def fill_module():
-    spec = importlib.util.spec_from_file_location("golden_fill", GOLDEN / "fill.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-FILL = fill_module()
 
 
 class Case:
     """A golden case with the authors' checkpoint rebuilt."""
 
     def __init__(self, name):
-        folder = GOLDEN / "clip_vip" / name
-        self.case = c = json.loads((folder / "case.json").read_text())
-        self.expected = np.load(folder / "expected.npz")
-        a = c["architecture"]
-        self.config = {
-            "embed_dim": a["embed_dim"],
-            "quick_gelu": a["quick_gelu"],
-            "vision_cfg": {
-                "image_size": a["image_resolution"],
-                "layers": a["vision_layers"],
-                "width": a["vision_width"],
-                "head_width": a["vision_width"] // a["vision_heads"],
-                "patch_size": a["vision_patch_size"],
-            },
-            "text_cfg": {
-                "context_length": a["context_length"],
-                "vocab_size": a["vocab_size"],
-                "width": a["text_width"],
-                "heads": a["text_heads"],
-                "layers": a["text_layers"],
-            },
-        }
-        state = FILL.fill_state(c["seed"], c["shapes"])
-        self.floats = {k: torch.from_numpy(v) for k, v in state.items()}
+        self.case, self.expected = load(f"clip_vip/{name}")
+        c = self.case
+        self.config = clip_config(c["architecture"])
+        self.floats = rebuilt(c["seed"], c["shapes"])
         buffers = {k: torch.arange(s[-1]).expand(s) for k, s in c["int_buffers"].items()}
         self.checkpoint = {**self.floats, **buffers}
 
     def input(self, name):
         spec = {"video": self.case["input"], **self.case["more_inputs"]}[name]
-        values = FILL.clip_input(self.case["seed"], tuple(spec["shape"]), spec["name"])
-        return torch.from_numpy(values)
+        return clip_input(self.case, spec)
 
     def method(self, without=(), **options):
         m = self.case["model"]
@@ -75,12 +40,6 @@ class Case:
         )
         assert not report.missing_keys
         return built
-
-
-def relative(got, expected):
-    got = got.detach().numpy() if isinstance(got, torch.Tensor) else np.asarray(got)
-    assert got.shape == expected.shape
-    return float(np.abs(got - expected).max() / np.abs(expected).max())
 
 
 class Forward:
@@ -254,8 +213,7 @@ SOURCES = {"vis": "video", "text": "text", "img": "image", "cap": "caption"}
 
 @pytest.fixture(scope="module")
 def features():
-    folder = GOLDEN / "clip_vip" / "losses"
-    case = json.loads((folder / "case.json").read_text())
+    case, expected = load("clip_vip/losses")
     n, d, k = case["n"], case["dim"], case["captions_per_video"]
 
     def noise(name, rows=n):
@@ -266,7 +224,7 @@ def features():
     for name in ("text", "img", "cap"):
         rows[SOURCES[name]] = F.normalize(a + case["noise"][name] * noise(name), dim=-1)
     several = a.repeat_interleave(k, 0) + case["noise"]["text_mil"] * noise("text_mil", n * k)
-    return case, np.load(folder / "expected.npz"), rows, F.normalize(several, dim=-1)
+    return case, expected, rows, F.normalize(several, dim=-1)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,63 +1,30 @@
 """Open-VCLIP against the outputs of the authors' code, through the public interface."""
 
-import importlib.util
-import json
-from pathlib import Path
-
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from golden import FILL, clip_config, clip_input, load, rebuilt, relative
 from vclipbench.methods import Batch, build_method
 from vclipbench.methods.base import Method
 from vclipbench.methods.checkpoint import WeightsError
 
-GOLDEN = Path(__file__).parents[1] / "data" / "golden"
 CASES = ("tiny", "vit_b_16")
-
-
-def fill_module():
-    spec = importlib.util.spec_from_file_location("golden_fill", GOLDEN / "fill.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 class Case:
     """A golden case with its weights rebuilt: CLIP's, and the authors' checkpoint on top."""
 
     def __init__(self, name):
-        folder = GOLDEN / "open_vclip" / name
-        self.case = c = json.loads((folder / "case.json").read_text())
-        self.expected = np.load(folder / "expected.npz")
-        fill, a = fill_module(), c["architecture"]
-        self.config = {
-            "embed_dim": a["embed_dim"],
-            "quick_gelu": a["quick_gelu"],
-            "vision_cfg": {
-                "image_size": a["image_resolution"],
-                "layers": a["vision_layers"],
-                "width": a["vision_width"],
-                "head_width": a["vision_width"] // a["vision_heads"],
-                "patch_size": a["vision_patch_size"],
-            },
-            "text_cfg": {
-                "context_length": a["context_length"],
-                "vocab_size": a["vocab_size"],
-                "width": a["text_width"],
-                "heads": a["text_heads"],
-                "layers": a["text_layers"],
-            },
-        }
-        rows = fill.fill_state(c["seed"], c["shapes"])
-        self.main = {k: torch.from_numpy(v) for k, v in rows.items()}
+        self.case, self.expected = load(f"open_vclip/{name}")
+        c = self.case
+        self.config = clip_config(c["architecture"])
+        self.main = rebuilt(c["seed"], c["shapes"])
         self.clip = dict(self.main)
         for key in c.get("pretrained", {}).get("keys", ()):
-            value = fill.fill(c["pretrained"]["seed"], key, c["shapes"][key])
+            value = FILL.fill(c["pretrained"]["seed"], key, c["shapes"][key])
             self.clip[key] = torch.from_numpy(value)
         self.checkpoint = {"model_state": {f"model.{k}": v for k, v in self.main.items()}}
-        video = fill.clip_input(c["seed"], tuple(c["input"]["shape"]), c["input"]["name"])
-        self.video = torch.from_numpy(video)
+        self.video = clip_input(c, c["input"])
         self.templates = c["templates"]
         self.texts = [t.format(n) for n in c["class_names"] for t in self.templates]
 
@@ -85,11 +52,6 @@ def case(request):
 @pytest.fixture(scope="module")
 def tiny():
     return Case("tiny")
-
-
-def relative(got, expected):
-    got = got.detach().numpy() if isinstance(got, torch.Tensor) else got
-    return float(np.abs(got - expected).max() / np.abs(expected).max())
 
 
 @torch.inference_mode()

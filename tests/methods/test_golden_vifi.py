@@ -1,62 +1,30 @@
 """ViFi-CLIP against the outputs of the authors' code, through the public interface."""
 
-import importlib.util
-import json
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
+from golden import clip_config, clip_input, load, rebuilt, relative
 from vclipbench.methods import Batch, build_method
 from vclipbench.methods.checkpoint import WeightsError
 
-GOLDEN = Path(__file__).parents[1] / "data" / "golden"
 CASES = ("tiny_plain", "tiny_vanilla", "full_plain")
-
-
-def fill_module():
-    spec = importlib.util.spec_from_file_location("golden_fill", GOLDEN / "fill.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 class Case:
     """A golden case with its weights rebuilt: the CLIP below, and the authors' checkpoint on top."""
 
     def __init__(self, name):
-        folder = GOLDEN / "vifi" / name
-        self.case = json.loads((folder / "case.json").read_text())
-        self.expected = np.load(folder / "expected.npz")
-        fill, c, a = fill_module(), self.case, self.case["architecture"]
-        self.config = {
-            "embed_dim": a["embed_dim"],
-            "quick_gelu": a["quick_gelu"],
-            "vision_cfg": {
-                "image_size": a["image_resolution"],
-                "layers": a["vision_layers"],
-                "width": a["vision_width"],
-                "head_width": a["vision_width"] // a["vision_heads"],
-                "patch_size": a["vision_patch_size"],
-            },
-            "text_cfg": {
-                "context_length": a["context_length"],
-                "vocab_size": a["vocab_size"],
-                "width": a["text_width"],
-                "heads": a["text_heads"],
-                "layers": a["text_layers"],
-            },
-        }
-        state = {k: torch.from_numpy(v) for k, v in fill.fill_state(c["seed"], c["shapes"]).items()}
+        self.case, self.expected = load(f"vifi/{name}")
+        c = self.case
+        self.config = clip_config(c["architecture"])
+        state = rebuilt(c["seed"], c["shapes"])
         self.checkpoint = {"model": {f"module.{k}": v for k, v in state.items()}, "epoch": 10}
-        rows = fill.fill_state(c["seed"], c["clip_only_shapes"])
         shape = {"image_encoder.": "visual.", "text_encoder.": ""}
-        self.clip = {k: torch.from_numpy(v) for k, v in rows.items()}
+        self.clip = rebuilt(c["seed"], c["clip_only_shapes"])
         for key, value in state.items():
             prefix = next((p for p in shape if key.startswith(p)), "")
             self.clip[shape.get(prefix, "") + key.removeprefix(prefix)] = torch.zeros_like(value)
-        video = fill.clip_input(c["seed"], tuple(c["input"]["shape"]), c["input"]["name"])
-        self.video = torch.from_numpy(video)
+        self.video = clip_input(c, c["input"])
         self.texts = [c["prompt_template"].format(n) for n in c["class_names"]]
 
     def method(self, name="vifi"):
@@ -69,10 +37,6 @@ class Case:
 @pytest.fixture(scope="module", params=CASES)
 def case(request):
     return Case(request.param)
-
-
-def relative(got, expected):
-    return float(np.abs(got.detach().numpy() - expected).max() / np.abs(expected).max())
 
 
 def test_features_and_scores(case):

@@ -1,17 +1,13 @@
 """ViFi-CLIP bridge and prompt against the outputs of the authors' code, and what the harness relies on."""
 
-import importlib.util
-import json
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
+from golden import clip_config, clip_input, load, rebuilt, relative
 from vclipbench.methods import Batch, build_method
 from vclipbench.methods.checkpoint import WeightsError
 from vclipbench.methods.vifi_prompt import to_own
 
-GOLDEN = Path(__file__).parents[1] / "data" / "golden"
 OPTIONS = {
     "n_ctx_vision": "vision_prompts",
     "n_ctx_text": "text_prompts",
@@ -22,49 +18,20 @@ OPTIONS = {
 PROMPTS = ("text_context", "text_deep", "vision_prompt", "vision_deep")
 
 
-def fill_module():
-    spec = importlib.util.spec_from_file_location("golden_fill", GOLDEN / "fill.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 class Case:
     """A golden case with its weights rebuilt: the CLIP below, and the authors' checkpoint on top."""
 
     def __init__(self, name):
-        folder = GOLDEN / "vifi" / name
-        self.case = json.loads((folder / "case.json").read_text())
-        self.expected = np.load(folder / "expected.npz")
-        fill, c, a = fill_module(), self.case, self.case["architecture"]
-        self.config = {
-            "embed_dim": a["embed_dim"],
-            "quick_gelu": a["quick_gelu"],
-            "vision_cfg": {
-                "image_size": a["image_resolution"],
-                "layers": a["vision_layers"],
-                "width": a["vision_width"],
-                "head_width": a["vision_width"] // a["vision_heads"],
-                "patch_size": a["vision_patch_size"],
-            },
-            "text_cfg": {
-                "context_length": a["context_length"],
-                "vocab_size": a["vocab_size"],
-                "width": a["text_width"],
-                "heads": a["text_heads"],
-                "layers": a["text_layers"],
-            },
-        }
-        state = fill.fill_state(c["seed"], c["shapes"])
-        self.state = {k: torch.from_numpy(v) for k, v in state.items()}
+        self.case, self.expected = load(f"vifi/{name}")
+        c = self.case
+        self.config = clip_config(c["architecture"])
+        self.state = rebuilt(c["seed"], c["shapes"])
         self.checkpoint = self.wrapped(self.state)
-        rows = fill.fill_state(c["seed"], c["clip_only_shapes"])
-        self.clip = {k: torch.from_numpy(v) for k, v in rows.items()}
+        self.clip = rebuilt(c["seed"], c["clip_only_shapes"])
         for key, value in self.plain().items():
             key = key.replace("image_encoder.", "visual.").replace("text_encoder.", "")
             self.clip[key] = torch.zeros_like(value)
-        video = fill.clip_input(c["seed"], tuple(c["input"]["shape"]), c["input"]["name"])
-        self.video = torch.from_numpy(video)
+        self.video = clip_input(c, c["input"])
         self.names = c["class_names"]
         self.options = {mine: c["model"][theirs] for theirs, mine in OPTIONS.items()}
 
@@ -93,10 +60,6 @@ def case(request):
 @pytest.fixture(scope="module", params=("tiny_prompted", "tiny_prompted_words"))
 def tiny(request):
     return Case(request.param)
-
-
-def relative(got, expected):
-    return float(np.abs(got.detach().numpy() - expected).max() / np.abs(expected).max())
 
 
 @pytest.mark.parametrize("template", ["{}.", None])
