@@ -16,11 +16,11 @@ from ..datasets.transforms import (
     Preprocess,
 )
 from ..leaderboard.record import identity_id
-from ..protocols.base import Data, Plan, Protocol, Split, digest
-from ..protocols.metrics import TIE_RULE
-from .config import RECIPE, Resolved
+from ..protocols.base import Plan, Protocol, Split, digest
+from .config import PROTOCOL, RECIPE, Resolved
 from .errors import UserError, check_choice
 from .schema import RunConfig
+from .sources import check_coverage, data_of
 from .stages import StagePlan, code_digest, plan_stages
 
 if TYPE_CHECKING:
@@ -101,25 +101,30 @@ def make_cell(
         missing: names of parameters that this file did not have.
     """
     config = resolved.config
-    data = Data(Path(config.data.root) if config.data.root else None, config.data.size)
+    wanted = tuple(method.stages(protocol.family))
+    known = tuple(stage.name for stage in wanted)
+    if init is not None:
+        wanted = tuple(s for s in wanted if _is_open(s, method, protocol, missing))
+    data = data_of(config, protocol, {stage.data for stage in wanted})
     plan = protocol.plan(variant, seed, data)
     for split in (*plan.evaluate, *(s for s in (plan.train, plan.source) if s)):
         _check_classes(split, protocol)
+    check_coverage(plan, protocol, config)
     plan = limited(plan, config.data.limit)
     preprocess = preprocessing(resolved, method)
     start = {**_start(resolved, method, init), "preprocess": _pixels(config, preprocess)}
-    wanted = tuple(method.stages(protocol.family)) if plan.train else ()
     for name in config.stages if plan.train else ():
-        check_choice("stages: the stage", name, tuple(s.name for s in wanted))
+        check_choice("stages: the stage", name, known)
     if init is not None:
-        wanted = tuple(s for s in wanted if _is_open(s, method, protocol, missing))
-        _check_complete(wanted, method, protocol, missing)
+        _check_complete(wanted if plan.train else (), method, protocol, missing)
     stages = plan_stages(config, protocol, plan, seed, wanted, start, plugins)
     for stage in stages:
         _check_augment(stage, preprocess)
     # prompts that a method's recipe brings belong to the method, as its frames do
-    by_recipe = resolved.sources.get("prompts") == RECIPE
-    prompts = None if by_recipe else config.prompts
+    source = resolved.sources.get("prompts")
+    if protocol.family == "ret" and source not in (RECIPE, PROTOCOL):
+        raise UserError(f"captions are used as they are: {protocol.id} takes no prompts")
+    prompts = None if source == RECIPE else config.prompts
     protocol_digest = protocol.digest(data, prompts, config.views.model_dump())
     identity = {
         **start,
@@ -148,7 +153,9 @@ def _check_classes(split: Split, protocol: Protocol) -> None:
     where = f"split {split.name} of {protocol.id}"
     if not split.samples:
         raise UserError(f"{where} has no videos")
-    if protocol.family == "ret":  # pairs, whose captions may well be equal
+    if split.kind == "captions":  # which may well be equal
+        if lacking := [s.id for s in split.samples if not s.captions]:
+            raise UserError(f"{len(lacking)} videos of {where} have no caption, first {lacking[0]}")
         return
     if not split.classes:
         raise UserError(f"{where} has no classes")
@@ -282,7 +289,7 @@ def _eval_identity(
     block: dict[str, Any] = {
         "precision": config.eval.precision,
         "logit_scale": None,
-        "tie_rule": TIE_RULE.split(":")[0],
+        "tie_rule": config.eval.tie_rule,
         "seed": seed if drawn and not trained else None,
     }
     # as in records made before these existed: absent where unused
@@ -295,6 +302,11 @@ def _eval_identity(
     return block
 
 
+def templates_of(split: Split, config: RunConfig) -> list[str]:
+    """The prompts of a split: captions stand for themselves."""
+    return ["{}"] if split.kind == "captions" else list(config.prompts)
+
+
 def _short(pretrained: str | None) -> str | None:
     """A tag, or the name of a file without its folder."""
     return Path(pretrained).name if pretrained else None
@@ -304,6 +316,7 @@ def _protocol_identity(
     resolved: Resolved, protocol: Protocol, protocol_digest: str, plan: Plan
 ) -> dict[str, Any]:
     config = resolved.config
+    prompts = templates_of(plan.evaluate[0], config)
     return {
         "id": protocol.id,
         "version": protocol.version,
@@ -313,10 +326,10 @@ def _protocol_identity(
         "variant": plan.variant,
         "k_shot": plan.k_shot,
         "splits": [s.name for s in plan.evaluate],
-        "class_names_digest": digest([s.classes for s in plan.evaluate]),
-        "templates": list(config.prompts),
-        "templates_digest": digest(config.prompts),
-        "prompt_ensembling": "single" if len(config.prompts) == 1 else "mean-of-unit-features",
+        "class_names_digest": digest([s.texts for s in plan.evaluate]),
+        "templates": prompts,
+        "templates_digest": digest(prompts),
+        "prompt_ensembling": "single" if len(prompts) == 1 else "mean-of-unit-features",
         "views": {
             "clips": config.views.clips,
             "crops": config.views.crops,

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -16,31 +14,50 @@ from torch import Tensor
 from ..datasets.sampling import sample_rng
 from ..datasets.transforms import Preprocess
 from ..methods.base import Features, Method
-from ..protocols.base import Sample, Split
+from ..protocols.base import Outcome, Sample, Split
 from .errors import RunFailed
+from .features import Entry, FeatureStore, text_key
+from .reading import Reading
 from .schema import RunConfig
-from .stream import EvalViews, loader
+from .sources import present
+from .stacking import joined, on_cpu, rows
+
+TEXTS_AT_ONCE = 256  # captions come by the ten thousand
 
 
 @dataclass
 class Scored:
-    """Scores of the readable videos of a split, in the split's order.
+    """Scores of the videos of a split that could be read, in the split's order.
 
     Attributes:
-        ids, target, scores: [N], [N], float32 [N, K].
+        split: as planned. samples: the N videos scored.
+        scores: float32 [N, K], K classes, or the captions of these videos. cosines: the same as cosines.
         unreadable: id -> why; damaged: ids read only as far as they go.
         index_digest: SHA-256 over the frame indices read. seconds: decode and encode.
-        probes: name -> scores [N, K] on frames that a probe changed.
+        reused: videos whose features were found. probes: name -> scores [N, K] on changed frames.
     """
 
-    ids: list[str]
-    target: NDArray[np.int64]
+    split: Split
+    samples: list[Sample]
     scores: NDArray[np.float32]
+    cosines: NDArray[np.float32] | None
     unreadable: dict[str, str]
     damaged: list[str]
     index_digest: str
     seconds: dict[str, float] = field(default_factory=dict)
+    reused: int = 0
     probes: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+
+    @property
+    def ids(self) -> list[str]:
+        """Names of the videos scored."""
+        return [sample.id for sample in self.samples]
+
+    def outcome(self, probe: str = "") -> Outcome:
+        """What the protocol measures; of a probe, if its name is given."""
+        if probe:
+            return Outcome(self.split, tuple(self.samples), self.probes[probe])
+        return Outcome(self.split, tuple(self.samples), self.scores, self.cosines)
 
 
 def prompts_of(classes: Sequence[str], templates: Sequence[str]) -> list[str]:
@@ -49,16 +66,34 @@ def prompts_of(classes: Sequence[str], templates: Sequence[str]) -> list[str]:
 
 
 @torch.inference_mode()
-def class_features(method: Method, classes: Sequence[str], templates: Sequence[str]) -> Features:
+def class_features(
+    method: Method,
+    classes: Sequence[str],
+    templates: Sequence[str],
+    store: FeatureStore | None = None,
+) -> Features:
     """Text features of K classes, averaged over the templates (`Method.encode_classes`).
+
+    Each class is encoded once for a set of weights, where there is a store.
 
     Raises:
         RunFailed: several templates, and a method that cannot average its text features.
     """
-    try:
-        return method.encode_classes(prompts_of(classes, templates), len(templates))
-    except TypeError as error:
-        raise RunFailed(str(error)) from None
+    distinct = list(dict.fromkeys(classes))
+    keys = {name: text_key(prompts_of([name], templates), len(templates)) for name in distinct}
+    known = {k: e.features for k, e in store.get(list(keys.values())).items()} if store else {}
+    lacking = [name for name in distinct if keys[name] not in known]
+    for start in range(0, len(lacking), TEXTS_AT_ONCE):
+        some = lacking[start : start + TEXTS_AT_ONCE]
+        try:
+            features = method.encode_classes(prompts_of(some, templates), len(templates))
+        except TypeError as error:
+            raise RunFailed(str(error)) from None
+        fresh = {keys[name]: rows(features, n, n + 1) for n, name in enumerate(some)}
+        if store:
+            store.put({key: Entry(on_cpu(part)) for key, part in fresh.items()})
+        known |= fresh
+    return joined([known[keys[name]] for name in classes], method.device)
 
 
 def _autocast(config: RunConfig, device: torch.device) -> torch.autocast:
@@ -105,6 +140,24 @@ def probe_frames(clips: Tensor, probe: str | None) -> dict[str, Tensor]:
     return {"": clips, "reversed": clips.flip(1), "shuffled": clips[:, order], "frozen": middle}
 
 
+@dataclass
+class _Table:
+    """Scores of a split while it is being scored, row by row, in whatever order."""
+
+    method: Method
+    text: Features
+    views: int
+    merge: str
+    size: tuple[int, int]
+    parts: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+
+    def fill(self, name: str, places: Sequence[int], video: Features) -> None:
+        """Score videos whose features count `views` rows each; `places`: their rows."""
+        merged = _view_scores(self.method, video, self.text, self.views, self.merge)
+        table = self.parts.setdefault(name, np.full(self.size, np.nan, np.float32))
+        table[list(places)] = merged.cpu().numpy()
+
+
 @torch.inference_mode()
 def evaluate_split(
     method: Method,
@@ -113,66 +166,75 @@ def evaluate_split(
     preprocess: Preprocess,
     device: torch.device,
     progress: Callable[[int], None],
+    store: FeatureStore | None = None,
 ) -> Scored:
-    """Score every video of a split once, in order.
+    """Score every video of a split that is there once, in order.
+
+    Args:
+        store: features that are known already, and where new ones go; not used with a probe.
 
     Raises:
         RunFailed: a video cannot be read and `data.on_bad_video` is "fail"; scores that are not finite.
     """
-    views = config.views.clips * config.views.crops
-    data = EvalViews(split.samples, config, preprocess)
-    per_batch = max(1, config.eval.batch_size // views)
-    batches = loader(data, config.data.workers, batch_size=per_batch, collate_fn=list)
-    rows: dict[str, list[Tensor]] = {}
-    kept: list[Sample] = []
-    unreadable: dict[str, str] = {}
-    damaged: list[str] = []
-    digest = hashlib.sha256()
-    seconds = {"decode": 0.0, "encode": 0.0}
+    samples = present(split)
+    views, kind = config.views.clips * config.views.crops, split.kind
+    # a softmax over captions, or labels that exclude nothing, means nothing
+    merge = "logits" if kind != "classes" and config.views.merge == "scores" else config.views.merge
+    templates = ["{}"] if kind == "captions" else config.prompts
+    store = None if config.eval.probe else store
+    texts = replace(split, samples=tuple(samples)).texts
+    spent, clock = 0.0, time.perf_counter()
     with _autocast(config, device):
-        text = class_features(method, split.classes, config.prompts)
-        clock = time.perf_counter()
-        for items in batches:
-            seconds["decode"] += time.perf_counter() - clock
+        text = class_features(method, texts, templates, store)
+        table = _Table(method, text, views, merge, (len(samples), len(texts)))
+        reading = Reading(samples, config, preprocess, store)
+        spent += time.perf_counter() - clock
+        for places, known in reading.known():
+            table.fill("", places, joined([entry.features for entry in known], device))
+            progress(len(places))
+        for places, items in reading.fresh(progress):
             clock = time.perf_counter()
-            good = [item for item in items if "error" not in item]
-            for item in items:
-                sample = split.samples[item["number"]]
-                if "error" in item:
-                    unreadable[sample.id] = _allowed(item["error"], config)
-                else:
-                    kept.append(sample)
-                    damaged += [sample.id] if item["damaged"] else []
-                    digest.update(json.dumps([sample.id, item["indices"]]).encode())
-            if good:
-                clips = torch.cat([item["views"] for item in good]).to(device)
-                for name, frames in probe_frames(clips, config.eval.probe).items():
-                    video = method.encode_video(frames)
-                    merged = _view_scores(method, video, text, views, config.views.merge)
-                    rows.setdefault(name, []).append(merged.cpu())
-            seconds["encode"] += time.perf_counter() - clock
-            progress(len(items))
-            clock = time.perf_counter()
-    found = {name: torch.cat(parts).numpy().astype(np.float32) for name, parts in rows.items()}
-    _check_finite(found, kept)
-    scores = found.pop("", np.zeros((0, len(split.classes)), np.float32))
+            clips = torch.cat([item["views"] for item in items]).to(device)
+            for name, frames in probe_frames(clips, config.eval.probe).items():
+                video = method.encode_video(frames)
+                table.fill(name, places, video)
+                if store:
+                    reading.keep(places, on_cpu(video))
+            spent += time.perf_counter() - clock
+    seconds = {"decode": reading.seconds, "encode": spent}
+    return _scored(split, samples, table, reading, seconds)
+
+
+def _scored(
+    split: Split,
+    samples: list[Sample],
+    table: _Table,
+    reading: Reading,
+    seconds: dict[str, float],
+) -> Scored:
+    """The rows of the videos that could be read; of captions, theirs only."""
+    kept = [n for n in range(len(samples)) if n in reading.indices]
+    chosen = [samples[n] for n in kept]
+    columns = np.ones(table.size[1], bool)
+    if split.kind == "captions":
+        owner = np.repeat(np.arange(len(samples)), [len(s.captions) for s in samples])
+        columns = np.isin(owner, kept)
+    found = {name: part[kept][:, columns] for name, part in table.parts.items()}
+    _check_finite(found, chosen)
+    scores = found.pop("", np.zeros((0, len(split.texts)), np.float32))
+    cosines = table.method.cosines(torch.from_numpy(scores).to(table.method.device))
     return Scored(
-        ids=[s.id for s in kept],
-        target=np.array([s.label for s in kept], np.int64),
+        split=split,
+        samples=chosen,
         scores=scores,
-        unreadable=unreadable,
-        damaged=damaged,
-        index_digest=digest.hexdigest(),
+        cosines=None if cosines is None else cosines.float().cpu().numpy(),
+        unreadable={samples[n].id: why for n, why in sorted(reading.unreadable.items())},
+        damaged=[samples[n].id for n in sorted(reading.damaged)],
+        index_digest=reading.index_digest(),
         seconds=seconds,
+        reused=reading.reused,
         probes=found,
     )
-
-
-def _allowed(error: str, config: RunConfig) -> str:
-    """Why a video cannot be read, where such videos may be left out; else it ends the run."""
-    if config.data.on_bad_video == "fail":
-        raise RunFailed(f"{error} (--on-bad-video skip leaves such videos out)")
-    return error
 
 
 def _check_finite(found: dict[str, NDArray[np.float32]], samples: Sequence[Sample]) -> None:

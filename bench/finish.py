@@ -10,7 +10,9 @@ import numpy as np
 
 from ..leaderboard.stats import wilson
 from ..protocols.base import Metric, Protocol, Split, digest
-from ..protocols.metrics import accuracy, harmonic_mean, per_class_accuracy
+from ..protocols.measure import target_of
+from ..protocols.metrics import harmonic_mean, per_class_accuracy
+from ..protocols.multilabel_metrics import per_label_average_precision
 from .cell import Cell
 from .evaluate import Scored
 
@@ -18,16 +20,16 @@ LEVEL = 0.95
 DRAWS = 10_000
 
 
-def metric_blocks(protocol: Protocol, scored: dict[str, Scored]) -> list[Metric]:
+def metric_blocks(protocol: Protocol, scored: dict[str, Scored], tie_rule: str) -> list[Metric]:
     """Metrics of every split, then those over splits."""
     metrics: list[Metric] = []
-    for name, part in scored.items():
-        if len(part.ids):
-            metrics += accuracy(part.scores, part.target, name)
-            for probe, scores in part.probes.items():
-                top1 = accuracy(scores, part.target, name)[0]
-                metrics.append(replace(top1, name=f"{top1.name}_{probe}"))
-    complete = all(len(part.ids) for part in scored.values())
+    for part in scored.values():
+        if part.ids:
+            metrics += protocol.measure(part.outcome(), tie_rule)
+            for probe in part.probes:
+                first = protocol.measure(part.outcome(probe), tie_rule)[0]
+                metrics.append(replace(first, name=f"{first.name}_{probe}"))
+    complete = all(part.ids for part in scored.values())
     return metrics + (protocol.summarise(metrics) if complete else [])
 
 
@@ -39,7 +41,7 @@ def metric_entry(metric: Metric) -> dict[str, Any]:
         low, high = (100 * bound for bound in wilson(metric.hits, metric.n, LEVEL))
         share = metric.hits / metric.n
         error = 100 * float(np.sqrt(share * (1 - share) / metric.n))
-    elif metric.parts:
+    elif metric.parts and all(part.hits is not None for part in metric.parts):
         low, high, error = _bootstrap(metric)
         how = "bootstrap-items"
     return {
@@ -90,11 +92,12 @@ def aggregates(metrics: list[Metric]) -> list[dict[str, Any]]:
 
 def split_data(split: Split, scored: Scored, trained: Set[str]) -> dict[str, Any]:
     """Coverage of one split. `trained`: ids of the videos of all stages."""
-    missing = [i for i, why in scored.unreadable.items() if "does not exist" in why]
-    broken = sorted(i for i in scored.unreadable if i not in missing)
+    # a list of a user's own may name files that are not there
+    gone = [i for i, why in scored.unreadable.items() if "does not exist" in why]
+    broken = sorted(i for i in scored.unreadable if i not in gone)
     return {
         "n_expected": len(split.samples),
-        "n_found": len(split.samples) - len(missing),
+        "n_found": len(split.samples) - len(gone) - len(split.missing),
         "n_unreadable": len(broken),
         "unreadable_ids": broken,
         "n_scored": len(scored.ids),
@@ -120,19 +123,38 @@ def exposure(cell: Cell) -> dict[str, Any]:
     }
 
 
-def per_class(splits: tuple[Split, ...], scored: dict[str, Scored]) -> dict[str, dict[str, float]]:
-    """Top-1 of each class of each split."""
-    return {
-        s.name: per_class_accuracy(scored[s.name].scores, scored[s.name].target, s.classes)
-        for s in splits
-        if len(scored[s.name].ids)
-    }
+def per_class(scored: dict[str, Scored]) -> dict[str, dict[str, float]]:
+    """Top-1 of each class of each split, or average precision of each label, in %."""
+    found = {}
+    for name, part in scored.items():
+        outcome = part.outcome()
+        target = target_of(outcome)
+        if part.ids and part.split.kind == "classes":
+            found[name] = per_class_accuracy(part.scores, target, part.split.classes)
+        elif part.ids and part.split.kind == "labels":
+            each = 100 * per_label_average_precision(part.scores, target)
+            pairs = zip(part.split.classes, each.tolist(), strict=True)
+            found[name] = {label: value for label, value in pairs if np.isfinite(value)}
+    return found
 
 
 def prediction_arrays(scored: dict[str, Scored]) -> dict[str, dict[str, np.ndarray]]:
-    """Arrays for `save_predictions`."""
-    return {
-        name: {"ids": np.array(part.ids), "target": part.target, "scores": part.scores}
-        for name, part in scored.items()
-        if len(part.ids)
-    }
+    """Arrays for `save_predictions`: what is right, scores, and what videos share a source.
+
+    Of captions `captions` counts those of each video; they are the columns of the scores, in order.
+    """
+    return {name: _arrays(part) for name, part in scored.items() if part.ids}
+
+
+def _arrays(part: Scored) -> dict[str, np.ndarray]:
+    found = {"ids": np.array(part.ids), "scores": part.scores}
+    if part.split.kind == "captions":
+        found["captions"] = np.array([len(s.captions) for s in part.samples])
+        if part.cosines is not None:
+            found["cosines"] = part.cosines
+    else:
+        target = target_of(part.outcome())
+        found["target"] = target.astype(np.int8) if part.split.kind == "labels" else target
+    if any(sample.group for sample in part.samples):
+        found["groups"] = np.array([sample.group or "" for sample in part.samples])
+    return found

@@ -15,12 +15,14 @@ from ..datasets.video import VideoError, read_clip
 from ..leaderboard.predictions import save_predictions
 from ..leaderboard.record import SCHEMA_VERSION, Record, identity_changes, utc_now
 from ..leaderboard.store import RunStore
-from ..protocols.base import Data, Sample
+from ..protocols.base import Sample, Split
 from . import finish, show, trainings
 from .cell import Cell
 from .environment import argv, environment
 from .errors import RunFailed, UserError
 from .evaluate import Scored, evaluate_split, flops_per_view, patch
+from .features import FeatureStore, encoding_parts
+from .sources import data_of
 from .stages import StagePlan
 from .train import Interrupted
 
@@ -139,10 +141,11 @@ class Run:
             self._prepare(bar)
             self._train(bar)
             self.phase = "evaluate"
-            scored = {
-                split.name: self._evaluate(bar, number)
-                for number, split in enumerate(cell.plan.evaluate)
-            }
+            with self._store() as store:
+                scored = {
+                    split.name: self._evaluate(bar, number, store)
+                    for number, split in enumerate(cell.plan.evaluate)
+                }
         self.phase = "record"
         return self._finished(scored)
 
@@ -155,8 +158,7 @@ class Run:
         root = self.store.root
         splits += [p.split for p in cell.stages if not trainings.is_done(root, p)]
         task = bar.add_task("videos", total=sum(len(s.samples) for s in splits), note="")
-        config = cell.resolved.config.data
-        data = Data(Path(config.root) if config.root else None, config.size)
+        data = data_of(cell.resolved.config, cell.protocol)
         cell.protocol.prepare(splits, data, lambda n: bar.advance(task, n))
         bar.remove_task(task)
         self._timed("prepare", start)
@@ -193,7 +195,15 @@ class Run:
         if done:
             show.console.print(f"{name} {planned.id} found: not trained again")
 
-    def _evaluate(self, bar: Progress, number: int) -> Scored:
+    def _store(self) -> FeatureStore:
+        """Features of the final weights, for this run and later ones."""
+        wanted = self.cell.resolved.config.eval.cache and any(
+            True for _ in self.cell.method.parameters()
+        )
+        parts = encoding_parts(self.cell, self.device) if wanted else None
+        return FeatureStore(self.store.root / "features", parts)
+
+    def _evaluate(self, bar: Progress, number: int, store: FeatureStore) -> Scored:
         cell = self.cell
         split = cell.plan.evaluate[number]
         task = bar.add_task(f"scoring {split.name}", total=len(split.samples), note="")
@@ -204,8 +214,13 @@ class Run:
             cell.preprocess,
             self.device,
             lambda n: bar.advance(task, n),
+            store,
         )
         bar.remove_task(task)
+        if scored.reused:
+            show.console.print(
+                f"{split.name}: features of {scored.reused} of {len(scored.ids)} videos found"
+            )
         for phase, seconds in scored.seconds.items():
             self.seconds[phase] = self.seconds.get(phase, 0.0) + seconds
         if not scored.ids:
@@ -214,7 +229,8 @@ class Run:
 
     def _finished(self, scored: dict[str, Scored]) -> Record:
         cell = self.cell
-        metrics = finish.metric_blocks(cell.protocol, scored)
+        tie_rule = cell.resolved.config.eval.tie_rule
+        metrics = finish.metric_blocks(cell.protocol, scored, tie_rule)
         trained = {sample.id for planned in cell.stages for sample in planned.split.samples}
         predictions = save_predictions(
             self.folder / "predictions.npz", finish.prediction_arrays(scored)
@@ -234,7 +250,7 @@ class Run:
                 "exposure": finish.exposure(cell),
                 "metrics": [finish.metric_entry(m) for m in metrics],
                 "primary": cell.protocol.primary,
-                "per_class": finish.per_class(cell.plan.evaluate, scored),
+                "per_class": finish.per_class(scored),
                 "aggregates": finish.aggregates(metrics),
                 "predictions": predictions,
                 "cost": {
@@ -258,6 +274,9 @@ class Run:
         config = self.cell.resolved.config
         return flops_per_view(self.cell.method, config.views.frames, self.cell.preprocess.size)
 
+    def _lists(self) -> list[Split]:
+        return [*self.cell.plan.evaluate, *(planned.split for planned in self.cell.stages)]
+
     def _observed(self, scored: dict[str, Scored]) -> dict[str, Any]:
         from ..methods.checkpoint import tensors_digest
         from ..protocols.base import digest
@@ -277,7 +296,10 @@ class Run:
                 "steps": cell.steps,
                 "training": cell.training_id,
                 "views": config.views.clips * config.views.crops,
-                "classes": {s.name: len(s.classes) for s in cell.plan.evaluate},
+                "classes": {s.name: len(s.texts) for s in cell.plan.evaluate},
+                "annotations": {k: v for s in self._lists() for k, v in s.sources.items()},
+                "unpinned": sorted({name for s in self._lists() for name in s.unpinned}),
+                "reused_features": sum(part.reused for part in scored.values()),
                 "texts_cut": getattr(getattr(cell.method, "backbone", None), "truncated", 0),
                 "on_bad_video": config.data.on_bad_video,
                 "salvaged_ids": sorted(i for part in scored.values() for i in part.damaged),
@@ -291,7 +313,7 @@ def _readable(samples: list[Sample], reader: str, bar: Progress) -> list[Sample]
     good = []
     for sample in samples:
         try:
-            read_clip(sample.path, range, reader=reader)
+            read_clip(sample.path or sample.id, range, reader=reader)
             good.append(sample)
         except VideoError as error:
             show.progress_console.print(f"left out of training: {error}")
@@ -305,6 +327,7 @@ def _readable(samples: list[Sample], reader: str, bar: Progress) -> list[Sample]
 def _without_paths(config: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
     """The config with folders and files cut to their last part; options are those of the identity."""
     cut = {**config, "data": dict(config["data"]), "backbone": dict(config["backbone"])}
+    cut["data"]["roots"] = [_last(word) for word in cut["data"]["roots"]]
     cut["options"] = {key: options[key] for key in config["options"]}
     for block, key in (
         (cut["data"], "root"),
@@ -315,6 +338,12 @@ def _without_paths(config: dict[str, Any], options: dict[str, Any]) -> dict[str,
         if block.get(key):
             block[key] = Path(block[key]).name
     return cut
+
+
+def _last(word: str) -> str:
+    """ID=DIR with the last part of the folder only."""
+    id, _, folder = word.partition("=")
+    return f"{id}={Path(folder).name}"
 
 
 def _key_reports(report: Any) -> dict[str, Any] | None:

@@ -19,6 +19,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 
 from ..methods.card import Option
+from ..protocols.prompts import templates
 from .fields import (
     Decay,
     Flag,
@@ -48,7 +49,31 @@ class Backbone(Section):
 class DataSource(Section):
     """Where videos come from and how they are read."""
 
-    root: str | None = Field(default=None, description="folder of videos, or CSV path,label")
+    root: str | None = Field(
+        default=None,
+        description="folder of videos, or CSV path,label; of published datasets: root, or folder of roots",
+    )
+    roots: list[str] = Field(
+        default=[], description="roots of several datasets, each ID=DIR (see bench list datasets)"
+    )
+    videos: Flag = Field(
+        default=True, description="false: plan from the lists alone, without looking for videos"
+    )
+    class_names: Literal["official", "vifi-clip", "open-vclip"] = Field(
+        default="official",
+        description="names of the classes in prompts: official, or as a repository's label files have them",
+    )
+    allow_unpinned: Flag = Field(
+        default=False, description="read annotation files of an unknown version too (recorded)"
+    )
+    train_list: str | None = Field(
+        default=None,
+        description="the large training list, <dataset>/<split> or a repository's; null: k400/train",
+    )
+    trained_on: list[str] = Field(
+        default=[],
+        description="datasets that the checkpoint was trained on, for the leak audit, e.g. [k400]",
+    )
     size: Positive = Field(
         default=64, description="side of the clips of the embedded world, in pixels"
     )
@@ -259,6 +284,13 @@ class Evaluation(Section):
         default=[0.0],
         description="shares r of CLIP in the tested weights, r CLIP + (1 - r) trained; a run for each",
     )
+    tie_rule: Literal["pessimistic", "expected", "reference"] = Field(
+        default="pessimistic",
+        description="retrieval: ties count against the query, as their mean rank, or as in CLIP4Clip",
+    )
+    cache: Flag = Field(
+        default=True, description="keep features of videos in OUT/features and use those that fit"
+    )
     probe: Annotated[Literal["time"] | None, BeforeValidator(none)] = Field(
         default=None,
         description="time: test also on reversed, shuffled and frozen frames; such runs enter no table",
@@ -285,8 +317,9 @@ class RunConfig(Section):
     data: DataSource = DataSource()
     views: Views = Views()
     preprocess: Preprocessing = Preprocessing()
-    prompts: list[str] = Field(
-        default=["a photo of a {}."], description="templates; {} stands for the class name"
+    prompts: Annotated[list[str], BeforeValidator(templates)] = Field(
+        default=["a photo of a {}."],
+        description="templates, {} stands for the class name; or the name of a set: vifi, bare, open-vclip",
     )
     train: Train = Train()
     stages: dict[str, dict[str, Any]] = Field(

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from ..leaderboard.store import RunStore
+from ..protocols.lists import forget
 from .config import Resolved
 from .errors import RunFailed, UserError
 from .registry import card, check_files, resolve
 from .registry import protocol as find_protocol
+from .sources import check_settings
 
 
 def _check_reader(reader: str, on_bad_video: str) -> None:
@@ -39,13 +41,8 @@ class Session:
         self.protocol = find_protocol(resolved.config.protocol, plugins)
         check_files(plugins)
         _check_reader(resolved.config.data.reader, resolved.config.data.on_bad_video)
-        root = resolved.config.data.root
-        if root is not None and not self.protocol.needs_root:
-            raise UserError(f"protocol {self.protocol.id} makes its own videos and takes no --data")
-        if self.protocol.needs_root and root is None:
-            raise UserError(f"protocol {self.protocol.id} needs --data: the folder of your videos")
-        if root is not None and not Path(root).exists():
-            raise UserError(f"--data {root} does not exist")
+        check_settings(resolved.config, self.protocol)
+        forget()
         if device == "cpu":
             os.environ["CUDA_VISIBLE_DEVICES"] = ""  # before torch looks
         self.device_name = device
@@ -84,7 +81,8 @@ class Session:
         from .train import Interrupted
 
         title = f"{cell.identity['method']['name']} on {self.protocol.id}"
-        show.console.rule(f"{title}  {cell.plan.variant}  seed {cell.seed}  run {cell.run_id}")
+        run = f"run {cell.run_id}" if self.resolved.config.data.videos else "lists only"
+        show.console.rule(f"{title}  {cell.plan.variant}  seed {cell.seed}  {run}")
         show.plan(cell, str(device))
         if dry:
             show.settings(cell)
@@ -115,7 +113,7 @@ class Session:
             method = build_method(
                 config.method,
                 config.backbone.name if needs else None,
-                (config.backbone.pretrained or "none") if needs else None,
+                self._weights() if needs else None,
                 **config.options,
             )
         except ValueError as error:  # a method's own check of its options
@@ -125,6 +123,12 @@ class Session:
         if config.checkpoint is None:
             return method, (None, None)
         return method, load_checkpoint(method, config.method, config.checkpoint)
+
+    def _weights(self) -> str:
+        """Where the backbone's weights are from; a plan without videos does without them."""
+        if not self.resolved.config.data.videos:
+            return "none"
+        return self.resolved.config.backbone.pretrained or "none"
 
     def _cell(self, variant: str, seed: int, patching: float) -> tuple[Any, Any]:
         from .cell import make_cell

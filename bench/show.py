@@ -10,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from ..leaderboard.record import Record
+from ..protocols.base import Split
 from .cell import Cell
 from .stages import StagePlan
 
@@ -40,6 +41,10 @@ def plan(cell: Cell, device: str) -> None:
     table.add_column(style="bold")
     table.add_column()
     weights = backbone["pretrained"] or "randomly initialised"
+    if not config.data.videos:
+        weights = (
+            f"{config.backbone.pretrained or 'randomly initialised'}, not loaded for this plan"
+        )
     table.add_row("method", f"{config.method}  on {backbone['name']} ({weights})")
     version = f"version {proto.version}, digest {cell.identity['protocol']['digest'][:12]}"
     table.add_row("protocol", f"{proto.id}  ({version})")
@@ -48,8 +53,13 @@ def plan(cell: Cell, device: str) -> None:
         table.add_row(name, _split_line(planned.split))
     for split in cell.plan.evaluate:
         table.add_row("evaluate on", _split_line(split))
-    shown = ", ".join(config.prompts[:3]) + (", ..." if len(config.prompts) > 3 else "")
-    table.add_row("prompts", f"{len(config.prompts)}: {shown}")
+    prompts = cell.identity["protocol"]["templates"]
+    shown = ", ".join(prompts[:3]) + (", ..." if len(prompts) > 3 else "")
+    table.add_row("prompts", f"{len(prompts)}: {shown}")
+    if proto.datasets:
+        table.add_row("class names", config.data.class_names)
+    if unpinned := sorted({name for s in cell.plan.evaluate for name in s.unpinned}):
+        table.add_row("unknown version", ", ".join(unpinned))
     views, pre = config.views, cell.preprocess
     table.add_row(
         "views",
@@ -65,16 +75,22 @@ def plan(cell: Cell, device: str) -> None:
     console.print(table)
 
 
-def _split_line(split) -> str:
-    return f"{split.name}: {len(split.classes)} classes, {len(split.samples)} videos"
+def _split_line(split: Split) -> str:
+    what = {"classes": "classes", "labels": "labels", "captions": "captions"}[split.kind]
+    number = len(split.texts)
+    if split.kind == "labels" and split.novel:
+        what = f"labels, {len(split.novel)} of them novel"
+    text = f"{split.name}: {number:,} {what}, {len(split.samples):,} videos"
+    there = len(split.samples) - len(split.missing)
+    return text + (f", {there:,} of them there" if 0 < there < len(split.samples) else "")
 
 
 def _training_lines(cell: Cell) -> list[str]:
     total = sum(p.numel() for p in cell.method.parameters())
     if not cell.stages:
-        why = " (this method does not train)"
-        if cell.plan.train is None:
-            why = " (this protocol has no training set)"
+        why = " (this protocol has no training set)"
+        if not cell.method.stages(cell.protocol.family):
+            why = " (this method does not train)"
         elif cell.identity["init"] is not None:
             why = " (the checkpoint takes its place)"
         return [f"none{why}; {total:,} parameters"]

@@ -15,6 +15,7 @@ from .environment import ROOT, source_digest
 from .errors import UserError
 from .registry import card, method_source_files
 from .schema import RunConfig, Train
+from .sources import data_of, present
 from .stream import Steps
 
 if TYPE_CHECKING:
@@ -37,7 +38,13 @@ _TRAINING_SOURCES = (
     "datasets/video_child.py",
     "datasets/video_pyav.py",
 )
-_SCORING_SOURCES = ("bench/evaluate.py", "protocols/metrics.py")
+_SCORING_SOURCES = (
+    "bench/evaluate.py",
+    "protocols/measure.py",
+    "protocols/metrics.py",
+    "protocols/multilabel_metrics.py",
+    "protocols/retrieval_metrics.py",
+)
 
 
 @dataclass(frozen=True)
@@ -103,17 +110,22 @@ def plan_stages(
     """
     if plan.train is None:
         return ()
-    data = Data(Path(config.data.root) if config.data.root else None, config.data.size)
+    data = data_of(config, protocol)
     planned: list[StagePlan] = []
     before = ""
     for stage in stages:
         split = plan.source if stage.data == "source" and plan.source else plan.train
+        if split.kind == "captions" and stage.texts == "classes":
+            stage = replace(stage, texts="captions")  # there is nothing else to learn from
         split = _with_texts(split, stage, config, protocol, data, plugins)
         train = config.train_of(stage.name)
         if train.average_from is not None and train.average_from > train.epochs:
             raise UserError(
                 f"train.average_from {train.average_from} is beyond train.epochs {train.epochs}"
             )
+        split = replace(
+            split, samples=tuple(present(split)) if config.data.videos else split.samples
+        )
         steps = Steps.of(len(split.samples), train.epochs, train.batch_size, train.micro_batch)
         templates = _templates(stage, config, protocol)
         maker = _method_part(stage, start["method"], plugins)
@@ -202,7 +214,8 @@ def _described(split: Split, file: str) -> Split:
         raise UserError(str(error)) from None
 
     def find(sample: Sample) -> str:
-        names = (sample.id, str(sample.path), sample.path.name, sample.path.stem)
+        path = sample.path or Path(sample.id)
+        names = (sample.id, str(path), path.name, path.stem)
         return next((known[n] for n in names if n in known), "")
 
     return replace(split, samples=tuple(replace(s, description=find(s)) for s in split.samples))

@@ -104,11 +104,17 @@ class TrainStream(Dataset):
         texts = [self._caption(sample, epoch) for sample in samples]
         return item | {"texts": texts, "targets": torch.eye(len(samples))}
 
-    def _labels(
-        self, frames: torch.Tensor, samples: list[Sample], number: int
-    ) -> dict[str, torch.Tensor]:
-        """Smoothed targets over the classes, mixed with the frames if the recipe says so."""
+    def _labels(self, frames: torch.Tensor, samples: list[Sample], number: int) -> dict[str, Any]:
+        """Smoothed targets over the classes, mixed with the frames if the recipe says so.
+
+        Marks of labels, any number in a row, are neither smoothed nor mixed.
+        """
         train, k = self.train, len(self.planned.split.classes)
+        if self.planned.split.kind == "labels":
+            marks = torch.zeros(len(samples), k)
+            for row, sample in enumerate(samples):
+                marks[row, list(sample.labels)] = 1
+            return {"frames": frames, "targets": marks, "multilabel": True}
         targets = torch.full((len(samples), k), train.label_smoothing / k)
         rows = torch.arange(len(samples))
         targets[rows, [s.label for s in samples]] += 1 - train.label_smoothing
@@ -125,6 +131,7 @@ class TrainStream(Dataset):
         rng = sample_rng(self.seed, "clip", sample.id, epoch)
         data, frames = self.config.data, self.config.views.frames
         sampler = _WithMiddle if self.planned.stage.texts == "omnisource" else FrameSampler
+        assert sample.path is not None  # videos without a file are in no training list
         clip = read_clip(
             sample.path,
             sampler(self.train.sampling, frames, rng=rng),
@@ -162,10 +169,11 @@ class EvalViews(Dataset):
         return len(self.samples)
 
     def __getitem__(self, number: int) -> dict[str, Any]:
-        data, views = self.config.data, self.config.views
+        data, views, path = self.config.data, self.config.views, self.samples[number].path
+        assert path is not None  # videos without a file are not scored
         try:
             clip = read_clip(
-                self.samples[number].path,
+                path,
                 FrameSampler(views.sampling, views.frames, views.clips),
                 reader=data.reader,
                 on_bad=_on_bad(data.on_bad_video),

@@ -11,7 +11,8 @@ from typing import NoReturn
 
 EXTENSIONS = (  # compared in lower case
     *(".mp4", ".avi", ".mkv", ".webm", ".mov", ".m4v"),
-    *(".mpg", ".mpeg", ".wmv", ".flv", ".3gp"),
+    *(".mpg", ".mpeg", ".wmv", ".flv", ".3gp", ".3g2", ".3gpp"),
+    *(".mts", ".m2ts", ".qt", ".asf", ".divx"),
 )
 COLUMNS = ("path", "label")
 

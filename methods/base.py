@@ -49,6 +49,13 @@ class Batch:
     images: Tensor | None = None
     captions: list[str] | None = None
 
+    @property
+    def shares(self) -> Tensor:
+        """Targets as rows that sum to 1: of several marks in a row each has an equal share."""
+        if not self.multilabel:
+            return self.targets
+        return self.targets / self.targets.sum(-1, keepdim=True).clamp(min=1)
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -159,12 +166,24 @@ class Method(nn.Module):
         return self.clip.logit_scale.exp() * video @ text.T
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
-        """Mean soft-target cross-entropy over the class prompts: {"loss": scalar, logged scalars}."""
-        text = self.encode_classes(batch.texts, batch.templates)
+        """Mean soft-target cross-entropy over the class prompts: {"loss": scalar, logged scalars}.
+
+        Pairs: the mean of the cross-entropies over texts and over videos. Several marks in a row share
+        the target.
+        """
+        text, targets = self.encode_classes(batch.texts, batch.templates), batch.shares
         logits = self.scores(self.encode_video(batch.frames), text)
-        loss = -(batch.targets * logits.log_softmax(-1)).sum(-1).mean()
-        hits = (logits.argmax(-1) == batch.targets.argmax(-1)).float().mean()
+        loss = -(targets * logits.log_softmax(-1)).sum(-1).mean()
+        if batch.paired:
+            loss = (loss - (targets * logits.log_softmax(0)).sum(0).mean()) / 2
+        hits = (logits.argmax(-1) == targets.argmax(-1)).float().mean()
         return {"loss": loss, "top1": 100 * hits.detach()}
+
+    def cosines(self, scores: Tensor) -> Tensor | None:
+        """Scores [B, N] as cosines, for the dual softmax of retrieval; None if they are made otherwise."""
+        if not hasattr(self, "clip"):
+            return scores
+        return scores / self.clip.logit_scale.exp()
 
     def stages(self, protocol_family: str) -> list[Stage]:
         """Training stages for a protocol family, in order; none: the method is not trained."""

@@ -122,6 +122,10 @@ class LLMMultilabel(Method):
         """s / tau + b, [B, N]: log-odds of each label for each video; a softmax drops b."""
         return self.logit_scale.exp() * video @ text.T + self.bias
 
+    def cosines(self, scores: Tensor) -> Tensor:
+        """Scores without scale and bias."""
+        return (scores - self.bias) / self.logit_scale.exp()
+
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Loss of the batch with the regulariser: {"loss": scalar, logged scalars}.
 

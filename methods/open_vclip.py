@@ -102,7 +102,7 @@ class OpenVCLIP(Method):
 
     def forward(self, batch: Batch, text: dict[str, Tensor]) -> dict[str, Tensor]:
         """The objective at the weights as they are: {"loss": scalar, logged scalars}."""
-        return self.objective(self.encode_video(batch.frames), text, batch.targets)
+        return self.objective(self.encode_video(batch.frames), text, batch.shares)
 
     def objective(
         self, video: Tensor, text: dict[str, Tensor], targets: Tensor

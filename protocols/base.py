@@ -6,25 +6,34 @@ import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
+
+from ..datasets.roots import Roots
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 Progress = Callable[[int], None]
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One video of a split; `label` is a row of the split's class list.
+    """One video of a split.
 
-    The texts are there where a protocol has annotated the list: captions of the video, one of its
-    middle frame, and a longer description.
+    `label` is a row of the split's class list, `labels` are rows of it where a video may have any
+    number. `path` is None where no file was found (or looked for). `group`: what the video shares a
+    source with, such as a film. The texts are there where lists have them, or a protocol has annotated
+    the list: captions of the video, one of its middle frame, and a longer description.
     """
 
     id: str
-    path: Path
-    label: int
+    path: Path | None
+    label: int = 0
     group: str | None = None
+    labels: tuple[int, ...] = ()
     captions: tuple[str, ...] = ()
     frame_caption: str = ""
     description: str = ""
@@ -36,15 +45,45 @@ class Sample:
 
 @dataclass(frozen=True)
 class Split:
-    """Videos with labels and the candidate classes in order."""
+    """Videos and what each of them is scored against.
+
+    Attributes:
+        kind: "classes": one of the classes is right; "labels": any number of them; "captions": the
+            video's own captions among those of all videos.
+        classes: candidates in order, as they stand in prompts; empty for captions.
+        raw: the same classes as the makers of the data call them.
+        novel: rows of labels that are never trained.
+        dataset: id of the dataset. sources: digests of the annotation files read, by name.
+        unpinned: those of them that are of an unknown version.
+    """
 
     name: str
     classes: tuple[str, ...]
     samples: tuple[Sample, ...]
+    kind: Literal["classes", "labels", "captions"] = "classes"
+    raw: tuple[str, ...] = ()
+    novel: tuple[int, ...] = ()
+    dataset: str = ""
+    sources: Mapping[str, str] = field(default_factory=dict)
+    unpinned: tuple[str, ...] = ()
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """What videos are scored against: the classes, or all captions, video by video."""
+        if self.kind == "captions":
+            return tuple(caption for sample in self.samples for caption in sample.captions)
+        return self.classes
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Ids of the videos without a file."""
+        return tuple(sample.id for sample in self.samples if sample.path is None)
 
     def digest(self) -> str:
         """SHA-256 over ordered class names, the (id, label) list, and the texts of a list that has some."""
         content: list[Any] = [self.classes, [[s.id, s.label] for s in self.samples]]
+        if self.kind == "labels":
+            content = [self.classes, self.novel, [[s.id, s.labels] for s in self.samples]]
         texts = [s.texts() for s in self.samples]
         return digest([*content, texts] if any(map(any, texts)) else content)
 
@@ -65,10 +104,41 @@ class Plan:
 
 @dataclass(frozen=True)
 class Data:
-    """Where videos are: `root` for data on disk, `size` for the embedded world."""
+    """Where data are and how lists are read.
+
+    Attributes:
+        root: folder or CSV of a user's own videos. size: side of the embedded world's clips.
+        roots: folders of the published datasets and of checkouts with lists.
+        class_names: which set of class names. allow_unpinned: read lists of another version too.
+        videos: look for the files; without, every path is None.
+        needs: which training lists are wanted, "target" and "source".
+        train_list: another source list than the protocol's, "<dataset>/<split>" or a repository's.
+    """
 
     root: Path | None = None
     size: int = 64
+    roots: Roots = field(default_factory=Roots)
+    class_names: str = "official"
+    allow_unpinned: bool = False
+    videos: bool = True
+    needs: frozenset[str] = frozenset(("target", "source"))
+    train_list: str | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Scores of the videos of a split that could be scored.
+
+    Attributes:
+        samples: these videos, in the split's order.
+        scores: float32 [N, K], K classes, or all captions of these videos, video by video.
+        cosines: the same as cosines, where the method can tell them; else None.
+    """
+
+    split: Split
+    samples: tuple[Sample, ...]
+    scores: NDArray[np.float32]
+    cosines: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -102,9 +172,11 @@ class Protocol(ABC):
         family: "zs", "b2n", "fs", ...; dataset: "shapes", ...
         summary, paper, metric: for `bench describe`.
         defaults: the protocol's layer of the configuration (views, prompts, preprocessing).
-        chance: top-1 of guessing, in %.
         primary: name of the headline metric.
         needs_root: whether the user must give a folder of videos.
+        datasets: published datasets and checkouts that evaluation reads, the protocol's own first.
+        coverage: share of the videos that must be there, unless a run may skip bad videos.
+        clean: one sentence on how a clean twin differs from the protocol as published.
         reported: method -> metric -> value, where a paper has this cell.
     """
 
@@ -118,6 +190,9 @@ class Protocol(ABC):
     paper: str = ""
     defaults: Mapping[str, Any] = field(default_factory=dict)
     needs_root: bool = False
+    datasets: tuple[str, ...] = ()
+    coverage: float = 1.0
+    clean: str = ""
     reported: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @property
@@ -142,6 +217,16 @@ class Protocol(ABC):
         """The list with captions and descriptions, where the data have them."""
         return split
 
+    def measure(self, outcome: Outcome, tie_rule: str = "pessimistic") -> list[Metric]:
+        """Metrics of one split, by the kind of its list.
+
+        Raises:
+            NotFinite: scores with NaN or infinities; names the videos.
+        """
+        from .measure import measure
+
+        return measure(outcome, tie_rule)
+
     @abstractmethod
     def summarise(self, metrics: Sequence[Metric]) -> list[Metric]:
         """Metrics over splits (mean, harmonic mean) from the metrics of each."""
@@ -164,6 +249,8 @@ class Protocol(ABC):
         shape = [clips, crops, used.get("merge", "scores") if clips * crops > 1 else "scores"]
         templates = list(prompts or self.defaults.get("prompts", ["a photo of a {}."]))
         content: list[Any] = [self.id, self.version, templates, shape]
+        # what a method trains on, and which files are there, is no part of the protocol
+        data = replace(data, needs=frozenset(), videos=False)
         for variant in self.variants:
             plan = self.plan(variant, 1, data)
             content.append([variant, plan.k_shot, [[s.name, s.digest()] for s in plan.evaluate]])

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from .base import Metric
 from .finite import require_finite
@@ -71,6 +72,7 @@ def multilabel_metrics(
     target: NDArray,
     split: str,
     names: Sequence[str] | None = None,
+    logits: NDArray | None = None,
 ) -> list[Metric]:
     """All metrics of a split, in %: map, micro_ap, f1, f1_best, ece; and threshold_best (0..1).
 
@@ -79,6 +81,8 @@ def multilabel_metrics(
             become 1 and tie.
         target: [N, L], 0 or 1.
         names: of the videos, for the message on scores that are not finite.
+        logits: [N, L], what the probabilities are the sigmoids of; ranks are then taken from these, which
+            do not tie where probabilities are as good as 1.
 
     `map` is the mean over the labels that have a positive, their number its `n`. The others are over
     all N x L pairs.
@@ -89,12 +93,15 @@ def multilabel_metrics(
     """
     p, t = np.asarray(probabilities), np.asarray(target)
     _check(p, t, names)
-    each = per_label_average_precision(p, t)
+    ranked = p if logits is None else np.asarray(logits)
+    each = per_label_average_precision(ranked, t)
     with_positive = int(np.isfinite(each).sum())
-    best, threshold = best_f1(p, t)
+    best, threshold = best_f1(ranked, t)
+    if logits is not None:
+        threshold = float(expit(np.float64(threshold)))
     return [
         Metric("map", 100 * float(np.nanmean(each)), split, with_positive),
-        Metric("micro_ap", 100 * average_precision(p.ravel(), t.ravel()), split, p.size),
+        Metric("micro_ap", 100 * average_precision(ranked.ravel(), t.ravel()), split, p.size),
         Metric("f1", 100 * f1_at(p, t), split, p.size),
         Metric("f1_best", 100 * best, split, p.size),
         Metric("threshold_best", threshold, split, p.size, unit=""),
@@ -107,6 +114,7 @@ def open_vocabulary_metrics(
     target: NDArray,
     novel: NDArray,
     names: Sequence[str] | None = None,
+    logits: NDArray | None = None,
 ) -> list[Metric]:
     """`multilabel_metrics` of all, base and novel labels, and hm, the harmonic mean of the last two's map.
 
@@ -122,9 +130,11 @@ def open_vocabulary_metrics(
     _check(p, t, names)
     if held_out.shape != (p.shape[1],) or held_out.all() or not held_out.any():
         raise ValueError(f"novel must tell {p.shape[1]} labels apart, some novel and some not")
-    found = multilabel_metrics(p, t, "all")
+    ranked = None if logits is None else np.asarray(logits)
+    found = multilabel_metrics(p, t, "all", logits=ranked)
     for split, part in (("base", ~held_out), ("novel", held_out)):
-        found += multilabel_metrics(p[:, part], t[:, part], split)
+        inner = None if ranked is None else ranked[:, part]
+        found += multilabel_metrics(p[:, part], t[:, part], split, logits=inner)
     return [*found, harmonic_metric(found, "map", ("base", "novel"))]
 
 

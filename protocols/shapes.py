@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from .base import Data, Progress, Protocol, Sample, Split, digest
 
@@ -41,6 +41,25 @@ def split(name: str, data: Data, indices: Sequence[int] | None = None) -> Split:
         for i in chosen
     )
     return Split(name, classes, samples)
+
+
+def scenes(name: str, data: Data, labels: Sequence[str] = ()) -> Split:
+    """A split of clips with several objects; those of `labels` that a clip shows are its labels.
+
+    Clips that show none of them are left out.
+    """
+    from ..datasets.shapes import splits as world
+    from ..datasets.shapes.store import video_path
+
+    samples = []
+    for index in range(world.size(name)):
+        shown = world.clip(name, index, WORLD_SEED).attributes
+        rows = tuple(n for n, label in enumerate(labels) if label in shown)
+        if rows or not labels:
+            path = Path(video_path(name, index, seed=WORLD_SEED, size=data.size))
+            samples.append(Sample(f"{name}/{index:05d}", path, labels=rows))
+    kind: Literal["classes", "labels"] = "labels" if labels else "classes"
+    return Split(name, tuple(labels), tuple(samples), kind=kind)
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from . import shapes
 from .base import Data, Metric, Plan, Protocol, ProtocolError, Sample, Split
+from .lists import VideoList
 from .metrics import mean_metric
+from .published import DEFAULTS, Published, folders, numbered
 
 
 @dataclass(frozen=True)
@@ -76,4 +79,98 @@ ZS_FOLDER = ZeroShotFolder(
         "prompts": ["a photo of a {}."],
         "backbone": {"name": "ViT-B-16-quickgelu", "pretrained": "openai"},
     },
+)
+
+
+def _published(id: str, summary: str, *tests: VideoList, paper: str, **more: Any) -> Published:
+    mean = len(tests) > 1
+    return Published(
+        id=id,
+        summary=summary,
+        family="zs",
+        dataset=tests[0].dataset,
+        metric="top-1 and top-5 (%)" + (f", mean of the {len(tests)} lists" if mean else ""),
+        primary="top1_mean" if mean else "top1",
+        paper=paper,
+        defaults=DEFAULTS,
+        datasets=folders(tests),
+        tests=tests,
+        **more,
+    )
+
+
+def _halves(dataset: str, part: str) -> tuple[VideoList, ...]:
+    return tuple(VideoList(f"half{k}", dataset, part, half=k) for k in range(10))
+
+
+_VIFI = "Rasheed et al., CVPR 2023 (ViFi-CLIP), zero-shot"
+_OPEN = "Weng et al., ICML 2023 (Open-VCLIP), zero-shot"
+# YouTube loses videos: every copy of Kinetics is smaller than its tables
+_KINETICS_COVERAGE = 0.9
+
+ZS_UCF101 = _published(
+    "zs-ucf101",
+    "zero-shot UCF101: the three official test splits",
+    *numbered(VideoList("split{}", "ucf101", ""), "test{}"),
+    paper=_VIFI,
+)
+ZS_UCF101_FULL = _published(
+    "zs-ucf101-full",
+    "zero-shot UCF101: all 13,320 videos (EP2 of the literature)",
+    VideoList("all", "ucf101", "all"),
+    paper=_OPEN,
+)
+ZS_UCF101_HALVES = _published(
+    "zs-ucf101-halves",
+    "zero-shot UCF101: ten random halves of the classes, all their videos",
+    *_halves("ucf101", "all"),
+    paper=_OPEN,
+)
+ZS_HMDB51 = _published(
+    "zs-hmdb51",
+    "zero-shot HMDB51: the three official test splits",
+    *numbered(VideoList("split{}", "hmdb51", ""), "test{}"),
+    paper=_VIFI,
+)
+ZS_HMDB51_FULL = _published(
+    "zs-hmdb51-full",
+    "zero-shot HMDB51: the 5,100 videos that split 1 uses, which Open-VCLIP calls all",
+    VideoList("used1", "hmdb51", "used1"),
+    paper=_OPEN,
+)
+ZS_HMDB51_ALL = _published(
+    "zs-hmdb51-all",
+    "zero-shot HMDB51: all 6,766 videos",
+    VideoList("all", "hmdb51", "all"),
+    paper="",
+    clean="zs-hmdb51-full leaves 1,666 videos out, those that split 1 does not use; this one has all",
+)
+ZS_HMDB51_HALVES = _published(
+    "zs-hmdb51-halves",
+    "zero-shot HMDB51: ten random halves of the classes, the videos that split 1 uses",
+    *_halves("hmdb51", "used1"),
+    paper=_OPEN,
+)
+ZS_K600 = _published(
+    "zs-k600",
+    "zero-shot Kinetics-600: three draws of 160 of the 220 new classes, Open-VCLIP's validation clips",
+    *numbered(VideoList("draw{}", "k600", ""), "open-vclip/k600/draw{}"),
+    paper=_OPEN,
+    coverage=_KINETICS_COVERAGE,
+)
+ZS_K600_CLEAN = _published(
+    "zs-k600-clean",
+    "zero-shot Kinetics-600: the same three draws, all official validation clips",
+    *(VideoList(f"draw{k}", "k600", "val", like=f"open-vclip/k600/draw{k}") for k in (1, 2, 3)),
+    paper="",
+    coverage=_KINETICS_COVERAGE,
+    clean="zs-k600 has what was left on one disk (7,276, 7,226 and 7,261 clips); this one has all 8,000 "
+    "official validation clips of each draw",
+)
+ZS_K600_TEST = _published(
+    "zs-k600-test",
+    "zero-shot Kinetics-600: the same three draws, ViFi-CLIP's clips of the official test set",
+    *numbered(VideoList("draw{}", "k600", ""), "vifi-clip/k600/draw{}"),
+    paper=_VIFI,
+    coverage=_KINETICS_COVERAGE,
 )

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from ...datasets.roots import Roots
+    from ..data_report import Report
 
 app = typer.Typer(help="Make, check and look at data.", no_args_is_help=True)
 _Dataset = Annotated[str, typer.Argument(help="Dataset id, see `bench list datasets`.")]
 
 
 def _known(dataset: str) -> None:
+    from ...datasets.catalog import BUILTIN
     from ..errors import UserError
     from ..registry import resolve
 
     resolve("datasets", dataset)
-    if dataset not in ("shapes", "folder"):
+    if dataset not in BUILTIN:
         raise UserError(f"dataset {dataset!r} comes from a plugin, which looks after its own data")
 
 
@@ -33,7 +39,9 @@ def make(
 
     _known(dataset)
     if dataset != "shapes":
-        raise UserError("only shapes can be made; the folder dataset is your own videos")
+        raise UserError(
+            f"only shapes can be made; bench data describe {dataset} says what {dataset} is"
+        )
     if size < 32 or size % 2:
         raise UserError(f"--size {size}: an even number from 32 on is needed")
     from ...datasets.shapes import splits as world
@@ -51,30 +59,83 @@ def make(
 
 
 @app.command()
-def check(
-    dataset: _Dataset,
-    data: Annotated[
-        Path | None, typer.Option(help="Folder (or CSV) of the folder dataset.")
-    ] = None,
-    split: Annotated[list[str] | None, typer.Option(help="Only these splits (shapes).")] = None,
+def describe(
+    dataset: Annotated[str, typer.Argument(help="Dataset id, or vifi-clip or open-vclip.")],
 ) -> None:
-    """Read every video once and say what is wrong with it, and what to do."""
-    from ..errors import UserError
+    """Say what a dataset is, where its files are got, and the layout wanted."""
+    from ...datasets import catalog
+    from ..data_describe import dataset_lines, repository_lines
+    from ..data_report import say
 
-    _known(dataset)
-    if dataset == "folder":
-        if data is None:
-            raise UserError("bench data check folder needs --data: the folder or CSV to check")
-        findings, number = _check_folder(data)
+    if _is_repository(dataset):
+        lines = repository_lines(dataset)
+    elif dataset in catalog.PUBLISHED:
+        lines = dataset_lines(dataset)
     else:
-        findings, number = _check_shapes(split)
-    from ..show import console
+        _known(dataset)
+        lines = [f"{dataset}: {catalog.BUILTIN[dataset]}"]
+    for line in lines:
+        say(line)
 
-    for path, problem, remedy in findings:
-        console.print(f"{path}: {problem}; {remedy}", soft_wrap=True)
-    console.print(f"{number} videos checked, {len(findings)} with a problem")
-    if findings:
-        raise typer.Exit(1)
+
+@app.command()
+def check(
+    dataset: Annotated[str, typer.Argument(help="Dataset id, or vifi-clip or open-vclip.")],
+    data: Annotated[
+        list[str] | None,
+        typer.Option(metavar="DIR|ID=DIR", help="Root of the dataset, or of one folder an id."),
+    ] = None,
+    split: Annotated[list[str] | None, typer.Option(help="Only these splits.")] = None,
+    allow_unpinned: Annotated[
+        bool, typer.Option("--allow-unpinned", help="Read annotation files of other versions too.")
+    ] = False,
+    class_names: Annotated[
+        str, typer.Option(metavar="SET", help="official, vifi-clip or open-vclip.")
+    ] = "official",
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Processes that decode; one a core by default.")
+    ] = None,
+    no_videos: Annotated[
+        bool, typer.Option("--no-videos", help="Check the annotation files only.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE.csv", help="Write every id, path, problem, remedy.")
+    ] = None,
+) -> None:
+    """Check annotation files and videos; say what is wrong, and what to do. Takes up where it stopped."""
+    from ...datasets import catalog
+    from ...datasets.roots import parse_roots
+    from ..data_check import Wanted, check_dataset, check_repository
+    from ..data_report import check_out, show
+
+    if not _is_repository(dataset):
+        _known(dataset)
+    check_out(out)
+    roots = parse_roots(data or [], dataset)
+    processes = jobs or _cores()
+    if _is_repository(dataset):
+        report = check_repository(dataset, roots.of(dataset))
+    elif dataset in catalog.PUBLISHED:
+        wanted = Wanted(
+            tuple(split or ()), allow_unpinned, class_names, processes, videos=not no_videos
+        )
+        report = check_dataset(dataset, roots.of(dataset), wanted)
+    elif dataset == "folder":
+        report = _check_folder(roots, processes, no_videos)
+    else:
+        report = _check_shapes(split)
+    show(report, out)
+
+
+def _is_repository(id: str) -> bool:
+    return id in ("vifi-clip", "open-vclip")
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _check_splits(names: list[str]) -> None:
@@ -87,40 +148,43 @@ def _check_splits(names: list[str]) -> None:
             raise UserError(f"shapes has no split {name!r}{hint}")
 
 
-def _check_shapes(split: list[str] | None) -> tuple[list[tuple[str, str, str]], int]:
+def _check_shapes(split: list[str] | None) -> Report:
     from ...datasets.shapes import splits as world
     from ...datasets.shapes.store import check as check_store
+    from ..data_report import Report
     from ..show import progress
 
     names = split or list(world.SPLITS)
     _check_splits(names)
-    found = []
+    report = Report()
     with progress() as bar:
         task = bar.add_task("splits", total=len(names), note="")
         for name in names:
-            found += check_store(splits=[name])
+            for found in check_store(splits=[name]):
+                report.find(f"{found.path}: {found.problem}", found.remedy)
             bar.advance(task)
-    rows = [(str(f.path), f.problem, f.remedy) for f in found]
-    return rows, sum(world.size(n) for n in names)
+    report.facts.append(f"{sum(world.size(n) for n in names)} videos checked")
+    return report
 
 
-def _check_folder(data: Path) -> tuple[list[tuple[str, str, str]], int]:
+def _check_folder(roots: Roots, jobs: int, no_videos: bool) -> Report:
     from ...datasets.folder import read_csv, read_folder
-    from ...datasets.video import VideoError, read_clip
-    from ..show import progress
+    from ..data_check import decode
+    from ..data_report import Report
+    from ..errors import UserError
 
+    data = roots.given.get("folder") or roots.common
+    if data is None:
+        raise UserError("bench data check folder needs --data: the folder or CSV to check")
     is_file = data.is_file() or data.suffix.lower() == ".csv"
     listing = read_csv(data, None) if is_file else read_folder(data)
-    rows = []
-    with progress() as bar:
-        task = bar.add_task("videos", total=len(listing.items), note="")
-        for item in listing.items:
-            try:
-                read_clip(item.path, range)
-            except VideoError as error:
-                rows.append((item.id, error.reason, "repair or remove it, or --on-bad-video skip"))
-            bar.advance(task)
-    return rows, len(listing.items)
+    report = Report()
+    number = len(listing.items)
+    report.facts.append(f"{number:,} videos listed of {len(listing.classes)} classes")
+    if not no_videos:
+        videos = {item.id: item.path for item in listing.items}
+        decode(report, "checks/folder.jsonl", videos, jobs)
+    return report
 
 
 @app.command()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+_ROOT = re.compile(r"[a-z0-9-]+=.")  # ID=DIR
 
 Seeds = Annotated[
     list[int] | None,
@@ -17,7 +20,39 @@ Settings = Annotated[
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", help="Config file (.yaml, .json, .py).")
 ]
-Videos = Annotated[Path | None, typer.Option("--data", help="Folder (or CSV) of the videos.")]
+Videos = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--data",
+        metavar="[ID=]DIR",
+        help="Folder (or CSV) of the videos; a dataset's root, or a folder of roots; repeatable.",
+    ),
+]
+ClassNames = Annotated[
+    str | None,
+    typer.Option("--class-names", help="official, vifi-clip or open-vclip (published datasets)."),
+]
+AllowUnpinned = Annotated[
+    bool,
+    typer.Option("--allow-unpinned", help="Read annotation files of unknown versions (recorded)."),
+]
+TieRule = Annotated[
+    str | None,
+    typer.Option("--tie-rule", help="pessimistic, expected or reference (retrieval)."),
+]
+PromptSet = Annotated[
+    str | None, typer.Option("--prompts", help="A named set of templates: vifi, bare, open-vclip.")
+]
+TrainedOn = Annotated[
+    list[str] | None,
+    typer.Option("--trained-on", help="What the checkpoint was trained on, e.g. k400; repeatable."),
+]
+OnBadVideo = Annotated[
+    str | None,
+    typer.Option(
+        "--on-bad-video", help="fail, skip (leave out) or salvage (read as far as it goes)."
+    ),
+]
 Probe = Annotated[
     str | None,
     typer.Option("--probe", help="time: test also on reversed, shuffled and frozen frames."),
@@ -35,6 +70,32 @@ Plugins = Annotated[
     ),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print plan and settings, do nothing.")]
+
+
+def data_flags(
+    data: list[str] | None,
+    class_names: str | None = None,
+    allow_unpinned: bool = False,
+    trained_on: list[str] | None = None,
+) -> dict[str, Any]:
+    """The flags on data that were given, as dotted config keys.
+
+    Raises:
+        UserError: two folders without an id.
+    """
+    from ..errors import UserError
+
+    alone = [word for word in data or () if not _ROOT.match(word)]
+    if len(alone) > 1:
+        raise UserError(f"--data gives {' and '.join(alone)}: say which is what with --data ID=DIR")
+    pairs: dict[str, Any] = {
+        "data.root": alone[0] if alone else None,
+        "data.roots": [word for word in data or () if _ROOT.match(word)],
+        "data.class_names": class_names,
+        "data.allow_unpinned": allow_unpinned or None,
+        "data.trained_on": trained_on,
+    }
+    return {key: value for key, value in pairs.items() if value not in (None, [])}
 
 
 def check_options(if_exists: str, device: str) -> None:

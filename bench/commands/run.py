@@ -8,17 +8,24 @@ from typing import Annotated, Any
 import typer
 
 from .options import (
+    AllowUnpinned,
+    ClassNames,
     ConfigFile,
     Device,
     DryRun,
     IfExists,
+    OnBadVideo,
     Out,
     Plugins,
     Probe,
+    PromptSet,
     Seeds,
     Settings,
+    TieRule,
+    TrainedOn,
     Videos,
     check_options,
+    data_flags,
 )
 
 
@@ -43,16 +50,26 @@ def run(
     prompt: Annotated[
         list[str] | None, typer.Option(help="Prompt template with {} for the class; repeatable.")
     ] = None,
+    prompts: PromptSet = None,
+    class_names: ClassNames = None,
+    tie_rule: TieRule = None,
+    allow_unpinned: AllowUnpinned = False,
+    trained_on: TrainedOn = None,
     reader: Annotated[str | None, typer.Option(help="pyav, decord or torchcodec.")] = None,
-    on_bad_video: Annotated[
-        str | None, typer.Option(help="fail, skip (leave out) or salvage (read as far as it goes).")
-    ] = None,
+    on_bad_video: OnBadVideo = None,
     probe: Probe = None,
     device: Device = "auto",
     out: Out = Path("runs"),
     if_exists: IfExists = "missing",
     plugin: Plugins = None,
     dry_run: DryRun = False,
+    no_videos: Annotated[
+        bool,
+        typer.Option(
+            "--no-videos",
+            help="With --dry-run: plan from the lists alone, without videos or weights.",
+        ),
+    ] = False,
 ) -> None:
     """Train and evaluate a method under a protocol."""
     from ..config import resolve_config
@@ -60,14 +77,26 @@ def run(
 
     plugins = tuple(str(p) for p in plugin or ())
     check_options(if_exists, device)
+    if no_videos and not dry_run:
+        raise UserError("--no-videos plans only: give it with --dry-run")
+    if prompt and prompts:
+        raise UserError("--prompt gives templates and --prompts a set of them: give one of the two")
+    flags = _flags(backbone, pretrained, checkpoint) | {
+        "seeds": seed,
+        "data.reader": reader,
+        "data.on_bad_video": on_bad_video,
+        "data.videos": False if no_videos else None,
+        "prompts": prompts or prompt,
+        "eval.probe": probe,
+        "eval.tie_rule": tie_rule,
+    }
+    flags |= data_flags(data, class_names, allow_unpinned, trained_on)
     resolved = resolve_config(
         method,
         protocol,
         file=config,
         overrides=set_ or (),
-        flags=_flags(
-            seed, data, backbone, pretrained, checkpoint, prompt, reader, on_bad_video, probe
-        ),
+        flags={key: value for key, value in flags.items() if value not in (None, [])},
         plugins=plugins,
     )
     if checkpoint is not None and not checkpoint.is_file():
@@ -77,35 +106,12 @@ def run(
     Session(resolved, out, device, if_exists, plugins).run(dry=dry_run)
 
 
-def _flags(
-    seed: list[int] | None,
-    data: Path | None,
-    backbone: str | None,
-    pretrained: str | None,
-    checkpoint: Path | None,
-    prompt: list[str] | None,
-    reader: str | None,
-    on_bad_video: str | None,
-    probe: str | None,
-) -> dict[str, Any]:
-    """The named flags that were given, as a config layer."""
+def _flags(backbone: str | None, pretrained: str | None, checkpoint: Path | None) -> dict[str, Any]:
+    """The flags on weights, as dotted config keys."""
     if backbone == "shapes-tiny" and pretrained is None:
         pretrained = "shapes-tiny"  # the name stands for the weights
-    pairs: dict[str, Any] = {
-        "seeds": seed,
-        "data.root": str(data) if data else None,
-        "data.reader": reader,
-        "data.on_bad_video": on_bad_video,
+    return {
         "backbone.name": backbone,
         "backbone.pretrained": pretrained,
         "checkpoint": str(checkpoint) if checkpoint else None,
-        "prompts": prompt,
-        "eval.probe": probe,
     }
-    nested: dict[str, Any] = {}
-    for key, value in pairs.items():
-        if value is None or value == []:
-            continue
-        block, _, leaf = key.rpartition(".")
-        (nested.setdefault(block, {}) if block else nested)[leaf] = value
-    return nested

@@ -14,6 +14,7 @@ from .options import (
     Device,
     DryRun,
     IfExists,
+    OnBadVideo,
     Out,
     Plugins,
     Probe,
@@ -21,6 +22,7 @@ from .options import (
     Settings,
     Videos,
     check_options,
+    data_flags,
 )
 
 
@@ -33,6 +35,7 @@ def sweep(
     set_: Settings = None,
     config: ConfigFile = None,
     data: Videos = None,
+    on_bad_video: OnBadVideo = None,
     probe: Probe = None,
     device: Device = "auto",
     out: Out = Path("runs"),
@@ -50,8 +53,8 @@ def sweep(
 
     check_options(if_exists, device)
     plugins = tuple(str(p) for p in plugin or ())
-    flags = {"seeds": seed, "data.root": str(data) if data else None, "eval.probe": probe}
-    given = {key: value for key, value in flags.items() if value}
+    flags = {"seeds": seed, "data.on_bad_video": on_bad_video, "eval.probe": probe}
+    given = {key: value for key, value in flags.items() if value} | data_flags(data)
     pairs = [(m, p) for p in _protocols(protocols, plugins) for m in _methods(methods, plugins)]
     # all configs before any work, so that a slip shows now and not after hours
     resolved = [resolve_config(m, p, config, set_ or (), given, plugins) for m, p in pairs]

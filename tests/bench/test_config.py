@@ -163,7 +163,8 @@ def test_wrong_values_are_named_in_our_words(override, says):
         ("size=1", "'size' (command line); did you mean 'data.size' or 'preprocess.size'?"),
         (
             "eval.xyz=1",
-            "'eval.xyz' (command line); the keys there are batch_size, patching, precision, probe",
+            "'eval.xyz' (command line); the keys there are batch_size, cache, "
+            "patching, precision, probe, tie_rule",
         ),
         ("options.x=1", "'options.x' (command line); this method has no options"),
     ],

@@ -13,7 +13,10 @@ def load(name):
     return getattr(importlib.import_module(module), attribute)
 
 
-@pytest.mark.parametrize("name", [n for n in BUILTIN if n.endswith("shapes")])
+CLASSES = [n for n in BUILTIN if n.endswith("shapes") and n not in ("ret-shapes", "ml-shapes")]
+
+
+@pytest.mark.parametrize("name", CLASSES)
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_shapes_plans(name, seed):
     protocol = load(name)
@@ -29,6 +32,32 @@ def test_shapes_plans(name, seed):
         if plan.k_shot:
             counts = [s.label for s in plan.train.samples]
             assert all(counts.count(k) == plan.k_shot for k in range(24))
+
+
+def test_shapes_clips_with_captions():
+    plan = load("ret-shapes").plan("main", 1, Data())
+    (test,) = plan.evaluate
+    assert (test.kind, test.classes, len(test.samples), len(test.texts)) == (
+        "captions",
+        (),
+        400,
+        400,
+    )
+    assert (plan.train.kind, len(plan.train.samples)) == ("captions", 640)
+    assert all(len(s.captions) == 1 for s in (*test.samples, *plan.train.samples))
+    assert not {s.id for s in test.samples} & {s.id for s in plan.train.samples}
+
+
+def test_shapes_clips_with_labels():
+    plan = load("ml-shapes").plan("main", 1, Data())
+    (test,) = plan.evaluate
+    novel = {test.classes[n] for n in test.novel}
+    assert (test.kind, len(test.classes), len(novel)) == ("labels", 30, 15)
+    assert plan.train.classes == tuple(c for c in test.classes if c not in novel)
+    assert all(s.labels for s in (*test.samples, *plan.train.samples))
+    for split in (test, plan.train):
+        shown = {n for s in split.samples for n in s.labels}
+        assert shown == set(range(len(split.classes)))
 
 
 def test_zero_shot_classes_are_unseen_and_base_and_novel_are_disjoint():

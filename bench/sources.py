@@ -1,0 +1,109 @@
+"""Where a run's data are: from settings, flags and the environment to what protocols are given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from ..datasets.folder import DatasetError
+from ..datasets.roots import Roots, parse_roots
+from ..protocols.base import Data, Plan, Protocol, Sample, Split
+from .errors import UserError
+from .schema import DataSource, RunConfig
+
+SHOWN = 5
+BOTH = frozenset(("target", "source"))
+
+
+def data_of(config: RunConfig, protocol: Protocol, needs: Iterable[str] = BOTH) -> Data:
+    """What a protocol is told of the data.
+
+    Args:
+        needs: the training lists that the method's stages learn from, "target" and "source".
+
+    Raises:
+        UserError: folders that contradict each other.
+    """
+    source = config.data
+    return Data(
+        root=Path(source.root) if source.root and protocol.needs_root else None,
+        size=source.size,
+        roots=roots_of(source, protocol),
+        class_names=source.class_names,
+        allow_unpinned=source.allow_unpinned,
+        videos=source.videos,
+        needs=frozenset(needs),
+        train_list=source.train_list,
+    )
+
+
+def roots_of(source: DataSource, protocol: Protocol) -> Roots:
+    """The folders of datasets that the settings name.
+
+    Raises:
+        UserError: two folders for one dataset.
+    """
+    try:
+        words = [*source.roots, *([source.root] if source.root else [])]
+        return parse_roots(words, protocol.dataset if protocol.datasets else "")
+    except DatasetError as error:
+        raise UserError(str(error)) from None
+
+
+def check_settings(config: RunConfig, protocol: Protocol) -> None:
+    """Refuse settings of data that the protocol cannot have.
+
+    Raises:
+        UserError: names the flag and what would be right.
+    """
+    source, id = config.data, protocol.id
+    given = bool(source.root or source.roots)
+    if given and not protocol.needs_root and not protocol.datasets:
+        raise UserError(f"protocol {id} makes its own videos and takes no --data")
+    if protocol.needs_root and (source.root is None or source.roots):
+        raise UserError(f"protocol {id} needs --data: the folder of your videos")
+    for word in [source.root, *(w.partition("=")[2] or w for w in source.roots)]:
+        if word and not Path(word).exists():
+            raise UserError(f"--data {word} does not exist")
+    if not protocol.datasets:
+        for flag, value, usual in (
+            ("--class-names", source.class_names, "official"),
+            ("--allow-unpinned", source.allow_unpinned, False),
+            ("--no-videos", source.videos, True),
+            ("data.train_list", source.train_list, None),
+        ):
+            if value != usual:
+                raise UserError(f"{flag} is for protocols on published datasets, and {id} is none")
+    if protocol.family != "ret" and config.eval.tie_rule != "pessimistic":
+        raise UserError(f"--tie-rule is for retrieval; {id} has classes, where ties count as wrong")
+
+
+def check_coverage(plan: Plan, protocol: Protocol, config: RunConfig) -> None:
+    """Refuse lists of which too few videos are there.
+
+    Raises:
+        UserError: none is there, or less than the protocol's share and videos may not be left out.
+    """
+    if not config.data.videos or not protocol.datasets:
+        return
+    for split in (*plan.evaluate, *(s for s in (plan.train, plan.source) if s)):
+        missing = split.missing
+        where = roots_of(config.data, protocol).find(split.dataset)
+        of = f"{len(missing):,} of the {len(split.samples):,} videos of {split.name} ({split.dataset})"
+        if len(missing) == len(split.samples):
+            raise UserError(
+                f"none of the {len(missing):,} videos of {split.name} is in {where}; is it the root of "
+                f"another dataset? bench data describe {split.dataset} shows the layout"
+            )
+        share = 1 - len(missing) / len(split.samples)
+        if share < protocol.coverage and config.data.on_bad_video != "skip":
+            raise UserError(
+                f"{of} are not in {where}, first {', '.join(missing[:SHOWN])}; {protocol.id} wants "
+                f"{protocol.coverage:.0%} of them: get them (bench data check {split.dataset}), or go on "
+                "with those that are there with --on-bad-video skip, which the record and tables say"
+            )
+
+
+def present(split: Split) -> list[Sample]:
+    """The samples of a split that have a file."""
+    return [sample for sample in split.samples if sample.path is not None]

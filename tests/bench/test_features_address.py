@@ -1,0 +1,183 @@
+"""The address of the feature cache: whatever changes features changes it, and nothing else does."""
+
+import copy
+import dataclasses
+
+import pytest
+import torch
+from torch import nn
+from vclipbench.bench import features
+from vclipbench.bench.config import resolve_config
+from vclipbench.bench.features import address, encoding_parts
+from vclipbench.bench.session import Session
+
+CPU = torch.device("cpu")
+
+
+def cell_of(folder, *overrides, method="clip", protocol="zs-shapes", seed=1):
+    resolved = resolve_config(method, protocol, overrides=overrides)
+    session = Session(resolved, folder, "auto", "missing", ())
+    cell, _ = session._cell(session.protocol.variants[-1], seed, 0.0)
+    cell.method.eval()
+    return cell
+
+
+@pytest.fixture(scope="module")
+def cell(tmp_path_factory):
+    return cell_of(tmp_path_factory.mktemp("runs"))
+
+
+def leaves(value, path=()):
+    if isinstance(value, dict | list) and value:
+        pairs = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, inner in pairs:
+            yield from leaves(inner, (*path, key))
+    else:
+        yield path
+
+
+ALL_PARTS = (
+    *("format", "method", "backbone", "weights", "modules", "code", "preprocess", "views"),
+    *("reader", "salvage", "precision", "device", "float32", "packages"),
+)
+
+
+@pytest.mark.parametrize("part", ALL_PARTS)
+def test_every_part_counts(cell, part):
+    parts = encoding_parts(cell, CPU)
+    assert tuple(parts) == ALL_PARTS
+    known = {address(parts)}
+    paths = [path for path in leaves(parts) if path[0] == part]
+    for path in paths:
+        changed = copy.deepcopy(parts)
+        inner = changed
+        for key in path[:-1]:
+            inner = inner[key]
+        inner[path[-1]] = [inner[path[-1]], "another"]
+        known.add(address(changed))
+    assert len(known) == len(paths) + 1 > 1
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ("views.frames=4",),
+        ("views.clips=2",),
+        ("views.crops=3",),
+        ("views.sampling=linspace",),
+        ("preprocess.resize=72",),
+        ("preprocess.interpolation=bicubic",),
+        ("preprocess.normalise=imagenet",),
+        ("preprocess.pipeline=bilinear-float",),
+        ("data.reader=decord",),
+        ("data.on_bad_video=salvage",),
+        ("eval.precision=amp",),
+        ("backbone.pretrained=none",),
+    ],
+    ids=" ".join,
+)
+def test_settings_that_change_features(cell, tmp_path, overrides):
+    if "data.reader=decord" in overrides:
+        pytest.importorskip("decord", reason="the reader decord is not installed")
+    other = cell_of(tmp_path, *overrides)
+    assert encoding_parts(other, CPU) != encoding_parts(cell, CPU)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "more"),
+    [
+        (("eval.batch_size=3", "data.workers=0"), {}),
+        (("data.on_bad_video=skip",), {}),
+        (("data.limit=8",), {}),
+        (("views.merge=logits",), {}),
+        (("prompts=['a {}']",), {}),
+        ((), {"seed": 2}),
+        ((), {"protocol": "fs-shapes"}),
+        ((), {"protocol": "b2n-shapes"}),
+    ],
+    ids=str,
+)
+def test_settings_that_do_not(cell, tmp_path, overrides, more):
+    wanted = cell.resolved.config
+    views = [f"views.{key}={getattr(wanted.views, key)}" for key in ("frames", "clips", "crops")]
+    other = cell_of(tmp_path, *views, *overrides, **more)
+    assert encoding_parts(other, CPU) == encoding_parts(cell, CPU)
+
+
+def one_bit(method):
+    weight = method.clip.visual.conv1.weight
+    weight.view(torch.int32).view(-1)[0] ^= 1
+
+
+def half(method):
+    method.half()
+
+
+def other_activation(method):
+    """As QuickGELU instead of GELU: equal weights, other features."""
+    for block in method.clip.visual.transformer.resblocks:
+        block.mlp.gelu = nn.ReLU()
+
+
+def other_heads(method):
+    method.clip.visual.transformer.resblocks[0].attn.num_heads *= 2
+
+
+def other_epsilon(method):
+    method.clip.visual.ln_pre.eps *= 2
+
+
+def hidden_buffer(method):
+    method.register_buffer("mask", torch.zeros(2), persistent=False)
+
+
+def training_mode(method):
+    method.train()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [one_bit, half, other_activation, other_heads, other_epsilon, hidden_buffer, training_mode],
+)
+def test_changes_of_the_method(cell, change):
+    method = copy.deepcopy(cell.method)
+    other = dataclasses.replace(cell, method=method)
+    assert encoding_parts(other, CPU) == encoding_parts(cell, CPU)
+    with torch.no_grad():
+        change(method)
+    assert encoding_parts(other, CPU) != encoding_parts(cell, CPU)
+
+
+def test_code_options_and_facts(cell):
+    def told(**changes):
+        about = {**cell.identity["method"], **changes}
+        return encoding_parts(
+            dataclasses.replace(cell, identity={**cell.identity, "method": about}), CPU
+        )
+
+    before = encoding_parts(cell, CPU)
+    assert told(stages=[{"name": "tune"}]) == before  # what was trained is in the weights
+    changes = [{"name": "x"}, {"version": "2"}, {"options": {"language_model_sha256": "00"}}]
+    assert all(told(**change) != before for change in changes)
+    other = dataclasses.replace(cell, code_digest="0")
+    assert encoding_parts(other, CPU) != before
+
+
+def test_device_libraries_and_precision_of_float32(cell, monkeypatch):
+    seen = {address(encoding_parts(cell, CPU)), address(encoding_parts(cell, torch.device("cuda")))}
+    with monkeypatch.context() as changed:
+        changed.setattr(torch, "__version__", "0.0.1")
+        seen.add(address(encoding_parts(cell, CPU)))
+    with monkeypatch.context() as changed:
+        changed.setattr(features, "version", lambda name: "0.0.1")
+        seen.add(address(encoding_parts(cell, CPU)))
+    with monkeypatch.context() as changed:
+        changed.setenv("NVIDIA_TF32_OVERRIDE", "0")
+        seen.add(address(encoding_parts(cell, CPU)))
+    before = torch.backends.cuda.matmul.fp32_precision
+    torch.backends.cuda.matmul.fp32_precision = "tf32"
+    try:
+        seen.add(address(encoding_parts(cell, CPU)))
+    finally:
+        torch.backends.cuda.matmul.fp32_precision = before
+    assert len(seen) == 6
