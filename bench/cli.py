@@ -10,6 +10,7 @@ import typer
 
 from .. import __version__
 from .commands import (
+    audit,
     check,
     convert,
     data,
@@ -56,6 +57,7 @@ app.command("list")(listing.list_entries)
 app.command("describe")(describe.describe)
 app.command("run")(run.run)
 app.command("sweep")(sweep.sweep)
+app.command("audit")(audit.audit)
 app.add_typer(data.app, name="data")
 app.command("convert")(convert.convert)
 app.command("predict")(predict.predict)

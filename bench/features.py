@@ -39,7 +39,6 @@ _PACKAGES = ("torchvision", "open_clip_torch", "transformers", "numpy", "opencv-
 _AT_ONCE = 500  # keys in one query: SQLite allows only so many
 _WAIT = 60.0  # seconds to wait for another process that writes
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-_SHORT_READ = 522  # SQLITE_IOERR_SHORT_READ: the file ends too early
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS rows(key TEXT PRIMARY KEY, value BLOB NOT NULL, sha256 BLOB NOT NULL)",
     "CREATE TABLE IF NOT EXISTS about(text TEXT NOT NULL)",
@@ -262,8 +261,8 @@ class FeatureStore:
 
 
 def _is_damage(error: Exception) -> bool:
-    code = getattr(error, "sqlite_errorcode", 0)
-    return isinstance(error, _Damaged) or code == _SHORT_READ or code & 0xFF in _DAMAGE
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # without its details
+    return isinstance(error, _Damaged) or code in _DAMAGE
 
 
 def _check(key: str, value: bytes) -> bytes:

@@ -13,6 +13,7 @@ from ..protocols.base import Metric, Protocol, Split, digest
 from ..protocols.measure import target_of
 from ..protocols.metrics import harmonic_mean, per_class_accuracy
 from ..protocols.multilabel_metrics import per_label_average_precision
+from .audits import audit_cell
 from .cell import Cell
 from .evaluate import Scored
 
@@ -108,18 +109,20 @@ def split_data(split: Split, scored: Scored, trained: Set[str]) -> dict[str, Any
 
 
 def exposure(cell: Cell) -> dict[str, Any]:
-    """What the weights saw, as far as it is declared."""
+    """What the weights saw, as far as it is declared, and what of it is in the evaluation."""
     lists = {s.stage.name: s.split for s in cell.stages}
-    trained = {name for split in lists.values() for name in split.classes}
-    target = cell.stages[-1].split.classes if cell.stages else ()
-    unseen = {c for s in cell.plan.evaluate if s.classes != target for c in s.classes}
     own = cell.identity["backbone"]["name"] in ("none", "shapes-tiny")
     known = own and cell.identity["init"] is None
-    dataset = cell.protocol.dataset
+    dataset, named = cell.protocol.dataset, cell.resolved.config.data.trained_on
+    audits = audit_cell(cell)
+    data = {stage: [f"{s.dataset or dataset}:{s.name}"] for stage, s in lists.items()}
     return {
-        "training_data": {stage: [f"{dataset}:{s.name}"] for stage, s in lists.items()},
-        "class_overlap": sorted(unseen & trained) if known or trained else None,
-        "declared": "full" if known else "partial" if trained else "unknown",
+        "training_data": data | ({"checkpoint": list(named)} if named else {}),
+        "class_overlap": sorted({c.class_name for a in audits for c in a.classes})
+        if known or audits
+        else None,
+        "declared": "full" if known else "partial" if audits else "unknown",
+        "audits": [found.as_dict() for found in audits],
     }
 
 

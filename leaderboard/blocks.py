@@ -72,6 +72,10 @@ class Exposure(Block):
     declared: Literal["full", "partial", "unknown"] = Field(
         description="How much of the training data the method and checkpoint declare"
     )
+    audits: list[JsonDict] = Field(
+        default=[],
+        description="Classes and videos of the evaluation found in each training list (bench audit)",
+    )
 
 
 class MetricRef(Block):

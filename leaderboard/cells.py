@@ -11,6 +11,8 @@ from .stats import seed_interval
 
 SHOTS = (2, 4, 8, 16)  # K of the published few-shot protocols; others get columns if they occur
 SEED_LEVEL = 0.95
+# how names of ranking metrics end, and what their columns are called
+RANKING = (("r1", "R@1"), ("r5", "R@5"), ("r10", "R@10"), ("medr", "MedR"), ("mnr", "MnR"))
 
 MARKS = {
     "†": "classes that should be unseen are among the declared training data",
@@ -27,36 +29,39 @@ class Column:
     name: str
     rule: Literal["split", "hm", "mean", "primary"]
     splits: tuple[str, ...] = ()
-    """The splits whose top1 it is made of; empty: the record's primary metric."""
+    """The splits of the metrics it is made of; empty: the record's primary metric."""
     variant: str = ""
     """Takes only records of this variant; empty: all of the group."""
-    metric: str = ""
-    """Takes only records with this primary metric; empty: any."""
+    metric: str = "top1"
+    """The metric of these splits. Of the rule primary: takes only records with this primary metric,
+    empty: any."""
 
     def takes(self, record: Record) -> bool:
         """Whether the record belongs in the column."""
-        return self.variant in ("", record.variant) and self.metric in ("", record.primary)
+        named = self.rule != "primary" or self.metric in ("", record.primary)
+        return named and self.variant in ("", record.variant)
 
-    def parts(self, record: Record) -> list[float] | None:
-        """The values the number is made of, in the metric's unit; None if one is lacking."""
+    def parts(self, record: Record) -> list[Metric] | None:
+        """The metrics the number is made of; None if one is lacking."""
         if self.rule == "primary":
-            found = [record.primary_metric()]
+            wanted = [record.primary_metric()]
         else:
-            found = [record.metric("top1", split) for split in self.splits]
-        values = [metric.value for metric in found if metric is not None]
-        return values if len(values) == len(found) else None
+            wanted = [record.metric(self.metric, split) for split in self.splits]
+        found = [metric for metric in wanted if metric is not None]
+        return found if len(found) == len(wanted) else None
 
-    def combine(self, parts: list[float]) -> float:
-        """The number of one record from its parts."""
-        return harmonic_mean(parts) if self.rule == "hm" else fmean(parts)
+    def combine(self, parts: list[Metric]) -> float:
+        """The number of one record from its parts, in their unit."""
+        values = [metric.value for metric in parts]
+        return harmonic_mean(values) if self.rule == "hm" else fmean(values)
 
     def interval_metric(self, record: Record) -> Metric | None:
         """The metric whose interval belongs to the number."""
         if self.rule == "split":
-            return record.metric("top1", self.splits[0])
+            return record.metric(self.metric, self.splits[0])
         if self.rule == "primary":
             return record.primary_metric()
-        return record.metric("hm" if self.rule == "hm" else "top1_mean")
+        return record.metric("hm" if self.rule == "hm" else f"{self.metric}_mean")
 
 
 class Interval(NamedTuple):
@@ -74,6 +79,8 @@ class Cell:
     """A number with its interval and everything a reader may ask about it."""
 
     value: float
+    unit: str
+    """%, rank, ...; empty: a plain number."""
     interval: Interval | None
     std_over_splits: float | None
     marks: str
@@ -104,24 +111,66 @@ class Cell:
 def columns(family: str, records: list[Record]) -> tuple[Column, ...]:
     """The columns of one protocol digest, in reading order."""
     if family == "b2n":
-        halves = ("base", "novel")
-        return (*(Column(s, "split", (s,)) for s in halves), Column("HM", "hm", halves))
+        return _halves("top1", "")
     if family == "zs":
-        # records of one digest share their splits; the longest list is the whole protocol
-        splits = max(
-            (tuple(r.identity.protocol.splits) for r in records), key=lambda s: (len(s), s)
-        )
+        splits = _splits(records)
         single = [Column(split, "split", (split,)) for split in splits]
         mean = [Column("mean ± std over splits", "mean", splits)] if len(splits) > 1 else []
         return (*single, *mean)
     if family == "fs":
         shots = sorted({*SHOTS, *(r.identity.protocol.k_shot or 0 for r in records)})
-        return tuple(Column(f"K={k}", "primary", variant=f"k{k}") for k in shots)
-    found = sorted({(r.primary or "", m.unit) for r in records if (m := r.primary_metric())})
+        return tuple(Column(f"K={k}", "primary", variant=f"k{k}", metric="") for k in shots)
+    if family == "ret":
+        return _found(_ranks(_splits(records)), records)
+    if family == "ml":
+        # all, base and novel are parts of the labels of one split
+        every = Column("mAP all", "split", ("all",), metric="map")
+        return _found((every, *_halves("map", "mAP ")), records)
+    return _found((), records)
+
+
+def _halves(metric: str, prefix: str) -> tuple[Column, ...]:
+    """A metric on base and on novel, and the harmonic mean of the two."""
+    halves = ("base", "novel")
+    single = [Column(f"{prefix}{s}", "split", (s,), metric=metric) for s in halves]
+    return (*single, Column("HM", "hm", halves, metric=metric))
+
+
+def _ranks(splits: tuple[str, ...]) -> tuple[Column, ...]:
+    """Both directions of retrieval, and apart from them both after the dual softmax."""
     return tuple(
-        Column(name if unit == "%" else f"{name} ({unit})", "primary", metric=name)
-        for name, unit in found
+        Column(
+            f"{f'{split} ' if len(splits) > 1 else ''}{word}{direction} {name}",
+            "split",
+            (split,),
+            metric=f"{prefix}{direction}_{ending}",
+        )
+        for prefix, word in (("", ""), ("dsl_", "DSL "))
+        for split in splits
+        for direction in ("t2v", "v2t")
+        for ending, name in RANKING
     )
+
+
+def _splits(records: list[Record]) -> tuple[str, ...]:
+    """The splits of a protocol, from records of one digest; the longest list is the whole."""
+    return max((tuple(r.identity.protocol.splits) for r in records), key=lambda s: (len(s), s))
+
+
+def _found(wanted: tuple[Column, ...], records: list[Record]) -> tuple[Column, ...]:
+    """The columns that a record has a number for, then the primary metrics they do not show."""
+    shown = [column for column in wanted if any(column.parts(r) for r in records)]
+    rest = {
+        (r.primary or "", metric.unit)
+        for r in records
+        if (metric := r.primary_metric())
+        and not any(c.parts(r) and c.interval_metric(r) is metric for c in shown)
+    }
+    primaries = [
+        Column(name if unit == "%" else f"{name} ({unit})", "primary", metric=name)
+        for name, unit in sorted(rest)
+    ]
+    return (*shown, *primaries)
 
 
 def fill(column: Column, records: list[Record]) -> Cell | None:
@@ -139,10 +188,11 @@ def fill(column: Column, records: list[Record]) -> Cell | None:
         interval = _item_interval([column.interval_metric(record) for record in used])
     spread = None
     if column.rule == "mean":
-        spread = stdev(fmean(split) for split in zip(*(parts for _, parts in taken), strict=True))
+        by_split = zip(*(parts for _, parts in taken), strict=True)
+        spread = stdev(fmean(metric.value for metric in split) for split in by_split)
     marks = "".join(mark for mark in MARKS if any(_has(mark, column, r) for r in used))
     ids = tuple(record.run_id for record in used)
-    return Cell(fmean(values), interval, spread, marks, ids)
+    return Cell(fmean(values), taken[0][1][0].unit, interval, spread, marks, ids)
 
 
 def _item_interval(metrics: list[Metric | None]) -> Interval | None:
@@ -168,10 +218,13 @@ def _has(mark: str, column: Column, record: Record) -> bool:
     exposure, train = record.exposure, record.identity.train
     if mark == "†":
         # base classes are trained on by design
-        return column.name != "base" and exposure is not None and bool(exposure.class_overlap)
+        base = column.splits == ("base",)
+        return not base and exposure is not None and bool(exposure.class_overlap)
     if mark == "?":
         return exposure is None or exposure.declared == "unknown"
     if mark == "‡":
         return train is not None and train.get("selection") == "test-best"
-    data = (record.data.get(s) for s in column.splits or record.identity.protocol.splits)
+    # parts of the labels are no splits of the videos: for them all videos count
+    own = [split for split in column.splits if split in record.data]
+    data = (record.data.get(split) for split in own or record.identity.protocol.splits)
     return any(d is not None and d.n_scored < d.n_expected for d in data)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from .cells import MARKS, Cell, Column, columns, fill
@@ -20,6 +20,14 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 FAMILIES = ("zs", "b2n", "fs", "full", "ret", "ml")  # order of the tables; plugins' own follow
+
+# of items that share the score of a query's own; a rule that is not here is only named
+TIES = {
+    "pessimistic": "the own item ranks behind all that share its score",
+    "expected": "the mean over all orders of the items that share the own item's score",
+    "reference": "as published code counts, a query enters once for each item that shares its own "
+    "item's score; where videos have several captions, once, ranked behind all of them",
+}
 
 
 @dataclass(frozen=True)
@@ -73,7 +81,7 @@ def leaderboard_table(records: Iterable[Record]) -> Table:
     frames: dict[str, DataFrame] = {}
     entries: list[_Entry] = []
     for family in order:
-        rows = assign_rows(families[family], known)
+        rows = _rows(family, families[family], known)
         groups = _groups(family, families[family])
         new = [
             _Entry(family, group, row, column, cell)
@@ -125,6 +133,26 @@ def _select(records: list[Record]) -> tuple[list[Record], list[str]]:
     return list(used.values()), left_out
 
 
+def _rows(
+    family: str, records: list[Record], known: dict[str, Record]
+) -> list[tuple[Row, list[Record]]]:
+    """The rows of a family. Of retrieval, each holds one tie rule, and says which if there are two.
+
+    `assign_rows` tells apart what would share a cell; a row could still hold one rule for one
+    protocol and another for the next, and a column another rule in each row.
+    """
+    rules = sorted({record.identity.eval.tie_rule for record in records})
+    if family != "ret" or len(rules) < 2:
+        return assign_rows(records, known)
+    rows = []
+    for rule in rules:
+        of_rule = [record for record in records if record.identity.eval.tie_rule == rule]
+        for row, members in assign_rows(of_rule, known):
+            name = f"{row.method} [" if not row.method.endswith("]") else f"{row.method[:-1]}, "
+            rows.append((replace(row, method=f"{name}eval.tie_rule={rule}]"), members))
+    return sorted(rows, key=lambda item: item[0].order)
+
+
 def _groups(family: str, records: list[Record]) -> list[_Group]:
     parts: dict[tuple[str, str, str], list[Record]] = defaultdict(list)
     for record in records:
@@ -170,6 +198,7 @@ def _long(entries: list[_Entry]) -> DataFrame:
         "checkpoint": [e.row.checkpoint for e in entries],
         "n_seeds": [len(e.cell.run_ids) for e in entries],
         "value": [e.cell.value for e in entries],
+        "unit": [e.cell.unit for e in entries],
         "ci_low": [e.cell.interval and e.cell.interval.low for e in entries],
         "ci_high": [e.cell.interval and e.cell.interval.high for e in entries],
         "ci_method": [e.cell.interval and e.cell.interval.method for e in entries],
@@ -185,7 +214,7 @@ def _footer(used: list[Record], entries: list[_Entry], left_out: list[str]) -> l
     ids = "\n".join(record.run_id for record in used)
     digest = hashlib.sha256(ids.encode()).hexdigest()[:16]
     lines = [f"{len(used)} records; digest of their sorted run_ids: {digest}."]
-    lines += _notes(entries)
+    lines += _notes(entries) + _metric_notes(used, entries)
     for mark, meaning in MARKS.items():
         if any(mark in entry.cell.marks for entry in entries):
             lines.append(f"{mark} {meaning}.")
@@ -226,6 +255,30 @@ def _notes(entries: list[_Entry]) -> list[str]:
         (
             any("@" in entry.group.heading for entry in entries),
             "@ and six digits: digest of the protocol; different digests do not compare.",
+        ),
+    ]
+    return [note for holds, note in notes if holds]
+
+
+def _metric_notes(used: list[Record], entries: list[_Entry]) -> list[str]:
+    """What the metrics of retrieval and of labels mean, as far as they occur."""
+    metrics = {entry.column.metric for entry in entries}
+    rules = {r.identity.eval.tie_rule for r in used if r.identity.protocol.family == "ret"}
+    several = "; each row says its own" if len(rules) > 1 else ""
+    notes = [
+        (
+            any(metric.endswith(("_medr", "_mnr")) for metric in metrics),
+            "MedR and MnR are the median and the mean rank of the right item, no %; 1 is best.",
+        ),
+        (
+            any(metric.startswith("dsl_") for metric in metrics),
+            "DSL: after a dual softmax, which uses the whole test set at once, so that the rank of "
+            "one query depends on all others; these columns do not compare with those without it.",
+        ),
+        ("map" in metrics, "mAP is the mean over these labels of their average precision."),
+        *(
+            (True, f"Tie rule of retrieval{several}: {rule}{f' ({TIES[rule]})' * (rule in TIES)}.")
+            for rule in sorted(rules)
         ),
     ]
     return [note for holds, note in notes if holds]

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import Plugins
+from ...datasets.catalog import PUBLISHED
+from ..columns import setting_lines, two_columns
+from .options import Plugins, Videos
 
 if TYPE_CHECKING:
     from ...methods.card import Card
-    from ...protocols.base import Data, Protocol, Split
     from ..registry import Entry
 
 CONFIG = "config"
-Rows = list[tuple[str, str]]
 
 
 def describe(
@@ -27,14 +25,13 @@ def describe(
     kind: Annotated[
         str | None, typer.Option("--kind", help="methods, protocols or datasets, for an id of two.")
     ] = None,
-    data: Annotated[
-        Path | None,
-        typer.Option("--data", metavar="DIR", help="Videos, for protocols on data of yours."),
-    ] = None,
+    data: Videos = None,
     plugin: Plugins = None,
 ) -> None:
     """Explain a method, protocol or dataset, or the config keys."""
     from .. import registry
+    from ..data_describe import dataset_lines
+    from ..describe_protocol import protocol_lines
 
     plugins = plugin or []
     entry = None if id == CONFIG and kind is None else _find(id, kind, plugins)
@@ -43,10 +40,12 @@ def describe(
     elif entry.kind == "methods":
         lines = _method_lines(entry, registry.card(id, plugins))
     elif entry.kind == "protocols":
-        lines = _protocol_lines(entry, registry.protocol(id, plugins), data)
+        lines = protocol_lines(entry, registry.protocol(id, plugins), data or [])
+    elif entry.id in PUBLISHED and entry.origin == registry.BUILT_IN:
+        lines = dataset_lines(entry.id)
     else:
         summary = registry.entries(entry.kind, plugins)[id].summary
-        lines = _rows([("dataset", id), ("what", summary), ("origin", entry.origin)])
+        lines = two_columns([("dataset", id), ("what", summary), ("origin", entry.origin)])
     typer.echo("\n".join(lines))
 
 
@@ -69,7 +68,7 @@ def _find(id: str, kind: str | None, plugins: list[Path]) -> Entry:
 def _method_lines(entry: Entry, card: Card) -> list[str]:
     from ..config import shown
 
-    lines = _rows(
+    lines = two_columns(
         [
             ("method", entry.id),
             ("what", card.summary),
@@ -81,78 +80,17 @@ def _method_lines(entry: Entry, card: Card) -> list[str]:
         ]
     )
     options = [(f"{k} = {shown(o.default)}", o.help) for k, o in card.options.items()]
-    lines += ["", "options (--set options.NAME=VALUE)", *_rows(options or [("none", "")], "  ")]
+    lines += [
+        "",
+        "options (--set options.NAME=VALUE)",
+        *two_columns(options or [("none", "")], "  "),
+    ]
     lines += ["", "recipes (the first that fits is used)"]
     for recipe in card.recipes:
         when = ", ".join(f"{k} {v}" for k, v in recipe.when.items()) or "always"
         lines.append(f"  {when} ({recipe.source or 'source not stated'})")
-        lines += _settings(recipe.set)
+        lines += setting_lines(recipe.set)
     return lines if card.recipes else [*lines, "  none"]
-
-
-def _protocol_lines(entry: Entry, protocol: Protocol, root: Path | None) -> list[str]:
-    from ...protocols.base import Data
-
-    defaults = dict(protocol.defaults)
-    rows = [
-        ("protocol", protocol.id),
-        ("what", protocol.summary),
-        ("paper", protocol.paper or "none"),
-        ("family", f"{protocol.family}, dataset {protocol.dataset}, version {protocol.version}"),
-        ("metric", f"{protocol.metric}; headline: {protocol.primary}"),
-        ("origin", entry.origin),
-    ]
-    if protocol.needs_root and root is None:
-        lines = [*_rows(rows), "", "splits: they follow your videos; see them with --data DIR"]
-    else:
-        size = defaults.get("data", {}).get("size", 64)
-        where = Data(root, size)
-        lines = [*_rows([*rows, ("digest", protocol.digest(where))]), "", "splits"]
-        lines += _rows(_split_rows(protocol, where), "  ")
-    return [*lines, "", "settings (config keys that it sets)", *_settings(defaults)]
-
-
-def _split_rows(protocol: Protocol, data: Data) -> Rows:
-    """Training and evaluation lists of every variant, of seed 1."""
-    rows = []
-    for variant in protocol.variants:
-        prefix = "" if len(protocol.variants) == 1 else f"{variant}: "
-        plan = protocol.plan(variant, 1, data)
-        train = _size(plan.train) if plan.train else "nothing"
-        if plan.k_shot:
-            train += f" ({plan.k_shot} per class, drawn by the seed)"
-        rows.append((f"{prefix}train on", train))
-        rows += [(f"{prefix}evaluate on", _size(s, chance=True)) for s in plan.evaluate]
-    return rows
-
-
-def _size(split: Split, chance: bool = False) -> str:
-    number = len(split.classes)
-    text = f"{split.name}: {number} classes, {len(split.samples)} videos"
-    return f"{text}, chance {100 / number:.2f} %" if chance and number else text
-
-
-def _settings(values: Mapping[str, Any]) -> list[str]:
-    """Config values as dotted keys with what they mean."""
-    from ..config import shown
-    from ..schema import leaves
-
-    fields = leaves()
-    rows = []
-    for key, value in _flat(values, fields).items():
-        meaning = fields[key].description if key in fields else None
-        rows.append((f"{key} = {shown(value)}", meaning or ""))
-    return _rows(rows or [("none", "")], "    ")
-
-
-def _flat(values: Mapping[str, Any], known: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Dotted keys; a key that is `known` keeps its value whole, also where that is a mapping."""
-    flat: dict[str, Any] = {}
-    for name, value in values.items():
-        key = f"{prefix}{name}"
-        whole = key in known or not isinstance(value, Mapping)
-        flat |= {key: value} if whole else _flat(value, known, f"{key}.")
-    return flat
 
 
 def _config_lines() -> list[str]:
@@ -164,21 +102,7 @@ def _config_lines() -> list[str]:
         default = "" if field.is_required() else f" = {shown(field.get_default())}"
         note = "see bench describe METHOD" if key == "options" else wanted(field)
         rows.append((f"{key}{default}", f"{field.description} ({note})"))
-    return ["keys of a run, with defaults (--set KEY=VALUE, or --config FILE)", *_rows(rows, "  ")]
-
-
-def _rows(rows: Rows, indent: str = "") -> list[str]:
-    """Two columns; long texts go on below themselves."""
-    width = min(38, max((len(name) for name, _ in rows), default=0))
-    below = " " * (len(indent) + width + 2)
-    lines = []
-    for name, text in rows:
-        start = f"{indent}{name:<{width}}  "
-        if len(name) > width:
-            lines.append(start.rstrip())
-            start = below
-        wrapped = textwrap.wrap(
-            text, 100, initial_indent=start, subsequent_indent=below, break_long_words=False
-        )
-        lines += wrapped or [start.rstrip()]
-    return lines
+    return [
+        "keys of a run, with defaults (--set KEY=VALUE, or --config FILE)",
+        *two_columns(rows, "  "),
+    ]

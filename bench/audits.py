@@ -1,0 +1,109 @@
+"""The leak audit of a protocol or a run: what of the evaluation was in the training data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ..datasets import catalog
+from ..datasets.folder import DatasetError
+from ..protocols.audit import Audit, Listing, audit
+from ..protocols.base import Data, Protocol, ProtocolError, Split
+from ..protocols.lists import VideoList, named_list, read_list
+
+if TYPE_CHECKING:
+    from .cell import Cell
+
+OWN = "own"
+
+
+def audit_plan(protocol: Protocol, evaluate: Sequence[Split], training: Listing) -> Audit:
+    """Compare all evaluation lists of a protocol with one training list.
+
+    Classes count where the protocol means them to be unseen: all of zero-shot, the novel ones of
+    base-to-novel and multi-label, none of the other families.
+    """
+    names = {raw: shown for split in evaluate for raw, shown in _unseen(protocol, split)}
+    samples = {sample.id: sample for split in evaluate for sample in split.samples}
+    evaluated = Listing(
+        dataset=protocol.dataset,
+        classes=tuple(names),
+        ids=tuple(samples),
+        groups=tuple(sample.group for sample in samples.values()),
+    )
+    return audit(protocol.id, evaluated, tuple(names.values()), training)
+
+
+def of_split(split: Split, dataset: str) -> Listing:
+    """A training list as the audit takes it."""
+    return Listing(
+        dataset=split.dataset or dataset,
+        classes=split.raw or split.classes or None,
+        ids=tuple(sample.id for sample in split.samples),
+        groups=tuple(sample.group for sample in split.samples),
+    )
+
+
+def declared(words: str, data: Data) -> Listing:
+    """What is known of training data that somebody names: its list, or its class names, or nothing.
+
+    Args:
+        words: id of a dataset, which means its training list; or a list (`named_list`).
+
+    Raises:
+        ProtocolError: no such dataset or list.
+    """
+    data = replace(data, videos=False, class_names="official")
+    if "/" in words:
+        wanted = named_list(words, words.replace("/", "-"))
+        return of_split(read_list(wanted, data), wanted.dataset)
+    if words not in catalog.PUBLISHED:
+        raise ProtocolError(
+            f"--trained-on {words}: a dataset is wanted ({', '.join(catalog.PUBLISHED)}), a list such as "
+            "vifi-clip/k400/train, or own"
+        )
+    try:
+        return of_split(read_list(VideoList("train", words, "train"), data), words)
+    except ProtocolError:
+        pass
+    try:
+        names = catalog.classes(words, data.roots.of(words), allow_unpinned=data.allow_unpinned)
+        return Listing(words, classes=names)
+    except (DatasetError, AttributeError):  # no such file here, or a dataset without classes
+        return Listing(words)
+
+
+def own_lists(protocol: Protocol, data: Data, seeds: Iterable[int]) -> list[tuple[str, Split]]:
+    """The training lists of a protocol itself, each once, with their variants."""
+    data = replace(data, videos=False, needs=frozenset(("target",)))
+    found: dict[str, tuple[str, Split]] = {}
+    for variant in protocol.variants:
+        for seed in seeds:
+            train = protocol.plan(variant, seed, data).train
+            if train is not None:
+                found.setdefault(train.digest(), (variant, train))
+    return list(found.values())
+
+
+def audit_cell(cell: Cell) -> list[Audit]:
+    """One audit for each list that a run trained on, or that its checkpoint is said to have seen."""
+    from .sources import data_of
+
+    lists = {planned.split.digest(): planned.split for planned in cell.stages}
+    listings = [of_split(split, cell.protocol.dataset) for split in lists.values()]
+    config = cell.resolved.config
+    if config.data.trained_on:
+        data = data_of(config, cell.protocol, ())
+        listings += [declared(words, data) for words in config.data.trained_on]
+    return [audit_plan(cell.protocol, cell.plan.evaluate, listing) for listing in listings]
+
+
+def _unseen(protocol: Protocol, split: Split) -> Iterable[tuple[str, str]]:
+    raw = split.raw or split.classes
+    pairs = list(zip(raw, split.classes, strict=True))
+    if split.kind == "labels":
+        return [pairs[n] for n in split.novel]
+    if split.kind == "captions" or protocol.family in ("fs", "full"):
+        return []
+    return [] if protocol.family == "b2n" and split.name == "base" else pairs
