@@ -20,7 +20,7 @@ from ..protocols.base import Plan, Protocol, Split, digest
 from .config import PROTOCOL, RECIPE, Resolved
 from .errors import UserError, check_choice
 from .schema import RunConfig
-from .sources import check_coverage, data_of
+from .sources import check_coverage, data_of, present
 from .stages import StagePlan, code_digest, plan_stages
 
 if TYPE_CHECKING:
@@ -69,14 +69,15 @@ class Cell:
 
 
 def limited(plan: Plan, limit: int | None) -> Plan:
-    """The plan with at most `limit` videos a split, spread over the list."""
+    """The plan with at most `limit` videos a split that are there, spread over the list."""
     if limit is None:
         return plan
 
     def cut(split: Split) -> Split:
-        number = len(split.samples)
+        samples = present(split) or split.samples
+        number = len(samples)
         chosen = sorted({i * number // min(limit, number) for i in range(min(limit, number))})
-        return replace(split, samples=tuple(split.samples[i] for i in chosen))
+        return replace(split, samples=tuple(samples[i] for i in chosen))
 
     train = cut(plan.train) if plan.train else None
     source = cut(plan.source) if plan.source else None
@@ -113,8 +114,9 @@ def make_cell(
     plan = limited(plan, config.data.limit)
     preprocess = preprocessing(resolved, method)
     start = {**_start(resolved, method, init), "preprocess": _pixels(config, preprocess)}
-    for name in config.stages if plan.train else ():
-        check_choice("stages: the stage", name, known)
+    for key, source in resolved.sources.items() if plan.train else ():
+        if key.startswith("stages.") and source != RECIPE:  # a recipe names stages that an option may drop
+            check_choice("stages: the stage", key.split(".")[1], known)
     if init is not None:
         _check_complete(wanted if plan.train else (), method, protocol, missing)
     stages = plan_stages(config, protocol, plan, seed, wanted, start, plugins)

@@ -81,7 +81,9 @@ def class_features(
     """
     distinct = list(dict.fromkeys(classes))
     keys = {name: text_key(prompts_of([name], templates), len(templates)) for name in distinct}
-    known = {k: e.features for k, e in store.get(list(keys.values())).items()} if store else {}
+    found = store.get(list(keys.values())) if store else {}
+    known = {key: entry.features for key, entry in found.items()}
+    count_cut(method, sum(entry.indices[0] for entry in found.values()))
     lacking = [name for name in distinct if keys[name] not in known]
     for start in range(0, len(lacking), TEXTS_AT_ONCE):
         some = lacking[start : start + TEXTS_AT_ONCE]
@@ -91,9 +93,30 @@ def class_features(
             raise RunFailed(str(error)) from None
         fresh = {keys[name]: rows(features, n, n + 1) for n, name in enumerate(some)}
         if store:
-            store.put({key: Entry(on_cpu(part)) for key, part in fresh.items()})
+            cut = {keys[name]: texts_cut(method, prompts_of([name], templates)) for name in some}
+            store.put({key: Entry(on_cpu(part), [cut[key]]) for key, part in fresh.items()})
         known |= fresh
-    return joined([known[keys[name]] for name in classes], method.device)
+    try:
+        return joined([known[keys[name]] for name in classes], method.device)
+    except RuntimeError:  # features of tokens, which are as long as the longest text beside them
+        return method.encode_classes(prompts_of(classes, templates), len(templates))
+
+
+def texts_cut(method: Method, texts: Sequence[str]) -> int:
+    """How many texts are longer than the context of the method's CLIP; counted apart."""
+    backbone = getattr(method, "backbone", None)
+    if backbone is None:
+        return 0
+    before = backbone.truncated
+    backbone.tokenize(texts)
+    number, backbone.truncated = backbone.truncated - before, before
+    return int(number)
+
+
+def count_cut(method: Method, number: int) -> None:
+    """Count texts that were cut when their features, now found, were made."""
+    if number:
+        method.backbone.truncated += number
 
 
 def _autocast(config: RunConfig, device: torch.device) -> torch.autocast:

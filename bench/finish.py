@@ -97,6 +97,9 @@ def split_data(split: Split, scored: Scored, trained: Set[str]) -> dict[str, Any
     gone = [i for i, why in scored.unreadable.items() if "does not exist" in why]
     broken = sorted(i for i in scored.unreadable if i not in gone)
     return {
+        "kind": split.kind,
+        "classes": list(split.classes),
+        "novel": list(split.novel),
         "n_expected": len(split.samples),
         "n_found": len(split.samples) - len(gone) - len(split.missing),
         "n_unreadable": len(broken),

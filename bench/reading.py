@@ -14,7 +14,7 @@ from ..protocols.base import Sample
 from .errors import RunFailed
 from .features import Entry, FeatureStore, content_key
 from .schema import RunConfig
-from .stacking import rows
+from .stacking import finite, rows
 from .stream import EvalViews, loader
 
 _AT_ONCE = 128  # videos looked up together
@@ -101,7 +101,7 @@ class Reading:
         entries = {}
         for n, place in enumerate(places):
             part = rows(video, n * self.views, (n + 1) * self.views)
-            if place in self._keys:
+            if place in self._keys and finite(part):
                 entry = Entry(part, self.indices[place], place in self.damaged)
                 entries[self._keys[place]] = entry
         self.store.put(entries)

@@ -29,6 +29,12 @@ def joined(parts: Sequence[Features], device: torch.device) -> Features:
     return {name: torch.cat([part[name].to(device) for part in dicts]) for name in first}
 
 
+def finite(features: Features) -> bool:
+    """Whether no value is NaN or infinite."""
+    parts = [features] if isinstance(features, Tensor) else features.values()
+    return all(bool(torch.isfinite(part).all()) for part in parts)
+
+
 def _each(features: Features, change: Callable[[Tensor], Tensor]) -> Features:
     if isinstance(features, Tensor):
         return change(features)

@@ -40,6 +40,8 @@ _TRAINING_SOURCES = (
 )
 _SCORING_SOURCES = (
     "bench/evaluate.py",
+    "bench/reading.py",
+    "bench/stacking.py",
     "protocols/measure.py",
     "protocols/metrics.py",
     "protocols/multilabel_metrics.py",

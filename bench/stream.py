@@ -192,16 +192,17 @@ class EvalViews(Dataset):
 
 def single_thread(_: int) -> None:
     """Workers decode on one thread; the model has the others."""
-    import cv2
-
     torch.set_num_threads(1)
-    cv2.setNumThreads(1)
 
 
 def loader(
     dataset: Dataset, workers: int, sampler: Sampler[int] | None = None, **more: Any
 ) -> DataLoader:
     """A loader whose results do not depend on the number of workers."""
+    import cv2
+
+    # here and not in the workers: a forked one waits for ever for the pool of threads it has not got
+    cv2.setNumThreads(1)
     return DataLoader(
         dataset,
         sampler=sampler,

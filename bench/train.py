@@ -7,6 +7,7 @@ import os
 import random
 import signal
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
@@ -257,7 +258,9 @@ def train_stage(
         default_scope="mmengine",
         experiment_name=f"train-{folder.name}-{time.time_ns()}",
     )
-    with _StopBetweenSteps(keeper):
+    with _StopBetweenSteps(keeper), warnings.catch_warnings():
+        # the schedule is asked after every micro-batch, the optimiser steps after several
+        warnings.filterwarnings("ignore", message="Detected call of `scheduler.step")
         runner.train()
     if keeper.asked_to_stop and runner.iter < len(stream):
         raise Interrupted(f"training stopped after {runner.iter // steps.accumulate} steps")

@@ -55,7 +55,7 @@ class FrameSampler:
     @property
     def wants_timing(self) -> bool:
         """Whether the rule depends on the frame rate: `read_clip` then gives the Timing too."""
-        return self.rule.startswith("stride-pyav")
+        return self.rule.startswith("stride-")
 
     def __call__(self, count: int, timing: Timing | None = None) -> Indices:
         """The indices of all clips, one clip behind the other."""

@@ -38,8 +38,17 @@ class Observed(Block):
 
 
 class SplitData(Block):
-    """What of one evaluation split was there and was scored."""
+    """What of one evaluation split was there and was scored, and against what."""
 
+    kind: Literal["classes", "labels", "captions"] = Field(
+        default="classes", description="One class is right, any number of labels, or the captions"
+    )
+    classes: list[str] = Field(
+        default=[], description="Names of classes or labels, in the order of the scores' columns"
+    )
+    novel: list[Count] = Field(
+        default=[], description="Places in `classes` of the labels that are never trained"
+    )
     n_expected: Count = Field(description="Items in the protocol's list of this split")
     n_found: Count = Field(description="Of these, present below the data root")
     n_unreadable: Count = Field(description="Of the found, those no frame could be read from")
@@ -50,6 +59,12 @@ class SplitData(Block):
     train_test_overlap: Count | None = Field(
         description="Scored ids also trained on; null: unknown"
     )
+
+    @model_validator(mode="after")
+    def _novel_are_there(self) -> SplitData:
+        if any(place >= len(self.classes) for place in self.novel):
+            raise ValueError(f"novel names a place beyond the {len(self.classes)} classes")
+        return self
 
     @model_validator(mode="after")
     def _counts_agree(self) -> SplitData:

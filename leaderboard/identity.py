@@ -145,7 +145,7 @@ class EvalIdentity(Block):
 
     precision: str = Field(description="Number format of the evaluation, such as fp32 or amp-fp16")
     logit_scale: float | None = Field(description="Scale forced on scores; null: the method's own")
-    tie_rule: str = Field(description="Rank given to ties: pessimistic, expected or first-index")
+    tie_rule: str = Field(description="Rank given to ties: pessimistic, expected or reference")
     seed: int | None = Field(
         description="Seed of an untrained method that draws, such as random; else null"
     )

@@ -81,14 +81,15 @@ __all__ = [
     "utc_now",
 ]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+OLDEST = 1  # version 1 lacks what videos were scored against (kind, classes, novel in data)
 Time = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
 
 
 class Record(Block):
     """One run. `run_id` must be the digest of `identity`, or the record is refused."""
 
-    schema_version: Literal[1] = Field(description="Version of this schema")
+    schema_version: Literal[2] = Field(description="Version of this schema")
     run_id: RunId = Field(description="identity_id(identity)")
     status: Literal["running", "done", "failed", "partial"] = Field(description="From the runner")
     created_utc: Time = Field(description="Start of the work, utc_now()")
@@ -195,13 +196,15 @@ def parse_record(text: str) -> Record:
     if not isinstance(value, dict) or type(value.get("schema_version")) is not int:
         raise ValueError("not a vclipbench record: it has no schema_version")
     version = value["schema_version"]
-    if version != SCHEMA_VERSION:
-        age = "newer" if version > SCHEMA_VERSION else "older"
+    if version > SCHEMA_VERSION:
         raise ValueError(
-            f"schema version {version} is {age} than {SCHEMA_VERSION}, which this reads"
+            f"schema version {version} is newer than {SCHEMA_VERSION}, which this reads: "
+            "update vclipbench"
         )
+    if version < OLDEST:
+        raise ValueError(f"schema version {version} is older than {OLDEST}, the first one")
     try:
-        return Record.model_validate(value)
+        return Record.model_validate(value | {"schema_version": SCHEMA_VERSION})
     except ValidationError as error:
         raise ValueError(_in_one_line(error)) from None
 

@@ -148,8 +148,7 @@ def _rows(
     for rule in rules:
         of_rule = [record for record in records if record.identity.eval.tie_rule == rule]
         for row, members in assign_rows(of_rule, known):
-            name = f"{row.method} [" if not row.method.endswith("]") else f"{row.method[:-1]}, "
-            rows.append((replace(row, method=f"{name}eval.tie_rule={rule}]"), members))
+            rows.append((replace(row, method=f"{row.method} (ties: {rule})"), members))
     return sorted(rows, key=lambda item: item[0].order)
 
 
@@ -276,12 +275,10 @@ def _metric_notes(used: list[Record], entries: list[_Entry]) -> list[str]:
             "one query depends on all others; these columns do not compare with those without it.",
         ),
         ("map" in metrics, "mAP is the mean over these labels of their average precision."),
-        *(
-            (True, f"Tie rule of retrieval{several}: {rule}{f' ({TIES[rule]})' * (rule in TIES)}.")
-            for rule in sorted(rules)
-        ),
     ]
-    return [note for holds, note in notes if holds]
+    named = {rule: f"{rule} ({TIES[rule]})" if rule in TIES else rule for rule in sorted(rules)}
+    ties = [f"Tie rule of retrieval{several}: {words}." for words in named.values()]
+    return [note for holds, note in notes if holds] + ties
 
 
 def _gaps(record: Record) -> list[str]:

@@ -291,6 +291,14 @@ def judgements(dataset: str) -> Mapping[str, Judgement]:
         }
 
 
+def same_as_kinetics(dataset: str, raw_names: Sequence[str]) -> tuple[int, ...]:
+    """Rows of the classes that are judged the same activity as a class of Kinetics-400."""
+    known = judgements(dataset)
+    return tuple(
+        n for n, name in enumerate(raw_names) if known.get(_whole(name), ("",))[0] == "same"
+    )
+
+
 class _Trained:
     """The classes of a training, found by name, by words, and by judgement."""
 

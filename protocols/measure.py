@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from .base import Metric, Outcome
 from .finite import require_finite
@@ -44,6 +43,8 @@ def measure(outcome: Outcome, tie_rule: str = "pessimistic") -> list[Metric]:
 
 
 def _labels(outcome: Outcome) -> list[Metric]:
+    from scipy.special import expit
+
     from .multilabel_metrics import multilabel_metrics, open_vocabulary_metrics
 
     logits, target = outcome.scores.astype(np.float64), target_of(outcome)
@@ -58,7 +59,7 @@ def _captions(outcome: Outcome, tie_rule: str) -> list[Metric]:
     from .retrieval_metrics import dsl_metrics, retrieval_metrics
 
     owner, name = target_of(outcome), outcome.split.name
-    single = len(owner) == len(outcome.samples)
+    single = all(len(sample.captions) == 1 for sample in outcome.samples)
     found = retrieval_metrics(outcome.scores.T, name, None if single else owner, tie_rule)
     if single and outcome.cosines is not None:
         found += dsl_metrics(outcome.cosines.T, name, tie_rule)

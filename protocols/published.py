@@ -69,7 +69,8 @@ class Published(Protocol):
     def _source(self, data: Data) -> Split:
         if data.train_list is None:
             return read_list(self.source, data)
-        return read_list(named_list(data.train_list, self.source.name), data)
+        name = data.train_list.replace("/", "-")
+        return read_list(named_list(data.train_list, name), data)
 
 
 def folders(tests: Sequence[VideoList]) -> tuple[str, ...]:

@@ -6,10 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from . import shapes
-from .base import Data, Metric, Plan, Protocol, ProtocolError, Sample, Split
+from .audit import same_as_kinetics
+from .base import Data, Metric, Outcome, Plan, Protocol, ProtocolError, Sample, Split
 from .lists import VideoList
-from .metrics import mean_metric
+from .measure import target_of
+from .metrics import mean_metric, ranks
 from .published import DEFAULTS, Published, folders, numbered
 
 
@@ -82,9 +86,32 @@ ZS_FOLDER = ZeroShotFolder(
 )
 
 
-def _published(id: str, summary: str, *tests: VideoList, paper: str, **more: Any) -> Published:
+@dataclass(frozen=True)
+class ZeroShot(Published):
+    """Zero-shot on published lists, after training on Kinetics-400 or none."""
+
+    def measure(self, outcome: Outcome, tie_rule: str = "pessimistic") -> list[Metric]:
+        """Also top-1 over the classes that are activities of Kinetics-400, and over the others.
+
+        `top1_same` counts the videos of the classes judged the same activity as one of Kinetics-400,
+        `top1_rest` those of the others; candidates are all classes in both.
+        """
+        found = super().measure(outcome, tie_rule)
+        same = same_as_kinetics(self.dataset, outcome.split.raw)
+        target = target_of(outcome)
+        inside = np.isin(target, list(same))
+        if inside.all() or not inside.any():
+            return found
+        hits = ranks(outcome.scores, target) == 0
+        for name, part in (("top1_same", hits[inside]), ("top1_rest", hits[~inside])):
+            right, n = int(part.sum()), len(part)
+            found.append(Metric(name, 100 * right / n, outcome.split.name, n, right))
+        return found
+
+
+def _published(id: str, summary: str, *tests: VideoList, paper: str, **more: Any) -> ZeroShot:
     mean = len(tests) > 1
-    return Published(
+    return ZeroShot(
         id=id,
         summary=summary,
         family="zs",

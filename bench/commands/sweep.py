@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import traceback
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -25,11 +25,17 @@ from .options import (
     data_flags,
 )
 
+if TYPE_CHECKING:
+    from ...protocols.base import Protocol
+
 
 def sweep(
     methods: Annotated[str, typer.Option(help="Method ids with commas between, or all.")] = "all",
     protocols: Annotated[
-        str, typer.Option(help="Protocol ids or datasets with commas between.")
+        str,
+        typer.Option(
+            help="Protocol ids, families (zs, ret, ...) or datasets, commas between; or all."
+        ),
     ] = "shapes",
     seed: Seeds = None,
     set_: Settings = None,
@@ -96,12 +102,19 @@ def _methods(text: str, plugins: tuple[str, ...]) -> list[str]:
 
 
 def _protocols(text: str, plugins: tuple[str, ...]) -> list[str]:
-    """Ids in the order given; the name of a dataset stands for all its protocols."""
+    """Ids in the order given; a dataset or a family stands for all its protocols.
+
+    `all`: every protocol but those on a user's own folder.
+    """
     from ..registry import ids, protocol, resolve
 
     found: list[str] = []
     known = ids("protocols", plugins)
     for word in _words(text, "protocols"):
-        same = [id for id in known if id != word and protocol(id, plugins).dataset == word]
+        same = [id for id in known if id != word and _stands_for(word, protocol(id, plugins))]
         found += same or [resolve("protocols", word, plugins).id]
     return list(dict.fromkeys(found))
+
+
+def _stands_for(word: str, one: Protocol) -> bool:
+    return not one.needs_root if word == "all" else word in (one.dataset, one.family)

@@ -115,7 +115,7 @@ def half(method):
 def other_activation(method):
     """As with QuickGELU instead of GELU: equal weights and settings, other features."""
     for block in method.clip.visual.transformer.resblocks:
-        block.mlp.gelu = type("Other", (type(block.mlp.gelu),), {})()
+        block.mlp.gelu = type("Other", (type(block.mlp.gelu),), {})().eval()
 
 
 def other_heads(method):

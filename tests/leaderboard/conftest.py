@@ -8,7 +8,7 @@ from statistics import fmean, harmonic_mean
 from typing import Any
 
 import pytest
-from vclipbench.leaderboard.record import Record, identity_id
+from vclipbench.leaderboard.record import SCHEMA_VERSION, Record, identity_id
 from vclipbench.leaderboard.stats import wilson
 
 
@@ -111,7 +111,7 @@ def build_record(
         "train_test_overlap": None,
     }
     values = {
-        "schema_version": 1,
+        "schema_version": SCHEMA_VERSION,
         "run_id": identity_id(block),
         "status": "done",
         "created_utc": "2026-01-02T03:04:05Z",

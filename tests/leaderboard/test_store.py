@@ -158,7 +158,7 @@ def test_load_records_names_every_bad_file(tmp_path, make_record):
         "c/foreign": '{"accuracy": 1.0}',
         "d/list": "[1]",
         "e/old": json.dumps({**value, "schema_version": 0}),
-        "f/new": json.dumps({**value, "schema_version": 2, "more": 1}),
+        "f/new": json.dumps({**value, "schema_version": 3, "more": 1}),
         "g/truncated": record_text(good)[:500],
         "h/edited": json.dumps(edited),
         "i/empty": "",
@@ -180,8 +180,10 @@ def test_load_records_names_every_bad_file(tmp_path, make_record):
     assert reasons["b/copy"] == f"has the run_id {good.run_id} of a/good/record.json"
     assert reasons["c/foreign"] == "not a vclipbench record: it has no schema_version"
     assert reasons["d/list"] == reasons["c/foreign"]
-    assert reasons["e/old"] == "schema version 0 is older than 1, which this reads"
-    assert reasons["f/new"] == "schema version 2 is newer than 1, which this reads"
+    assert reasons["e/old"] == "schema version 0 is older than 1, the first one"
+    assert reasons["f/new"] == (
+        "schema version 3 is newer than 2, which this reads: update vclipbench"
+    )
     assert reasons["g/truncated"].startswith("not complete JSON (")
     assert "is not the digest of identity" in reasons["h/edited"]
     assert reasons["i/empty"].startswith("not complete JSON (")
