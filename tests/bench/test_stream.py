@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+
 def test_workers_start_in_a_process_that_used_opencv_with_threads():
     """A forked worker that told OpenCV how many threads to use waited for the parent's for ever."""
     code = (
