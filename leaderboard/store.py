@@ -7,9 +7,14 @@ import os
 import uuid
 import warnings
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .record import Record, parse_record, record_text
+
+if TYPE_CHECKING:
+    from .predictions import Splits
 
 FILE_NAME = "record.json"
 LOCK_NAME = "run.lock"
@@ -108,8 +113,31 @@ class RunStore:
             lock.release()
 
 
+@dataclass(frozen=True)
+class Run:
+    """A record and the folder it lies in."""
+
+    record: Record
+    folder: Path
+
+    def predictions(self) -> Splits | None:
+        """Split -> name -> array, checked against the record; None if the record has none.
+
+        Raises StoreError if the file is missing, changed or damaged.
+        """
+        from .predictions import load_predictions
+
+        file = self.record.predictions
+        return load_predictions(self.folder / file.file, file.sha256) if file else None
+
+
 def load_records(path: Path | str, problems: list[str] | None = None) -> list[Record]:
-    """Every record below `path`, in the order of their paths.
+    """Every record below `path`, in the order of their paths; see `load_runs`."""
+    return [run.record for run in load_runs(path, problems)]
+
+
+def load_runs(path: Path | str, problems: list[str] | None = None) -> list[Run]:
+    """Every record below `path` with its folder, in the order of their paths.
 
     A `record.json` that is no valid record of this schema, or repeats a run_id, is left out and
     named with the reason in `problems`; without that list, in a warning. Raises StoreError if
@@ -118,7 +146,7 @@ def load_records(path: Path | str, problems: list[str] | None = None) -> list[Re
     root = Path(path)
     if not root.is_dir():
         raise StoreError(f"there is no folder {root} to read records from")
-    found: dict[str, tuple[str, Record]] = {}
+    found: dict[str, tuple[str, Run]] = {}
     complaints = []
     for name in sorted(
         (file.relative_to(root).as_posix() for file in root.rglob(FILE_NAME)), key=_own_place_first
@@ -132,13 +160,13 @@ def load_records(path: Path | str, problems: list[str] | None = None) -> list[Re
             first, _ = found[record.run_id]
             complaints.append(f"{name}: has the run_id {record.run_id} of {first}")
         else:
-            found[record.run_id] = (name, record)
+            found[record.run_id] = (name, Run(record, (root / name).parent))
     if problems is not None:
         problems += complaints
     else:
         for complaint in complaints:
             warnings.warn(f"record left out: {complaint}", stacklevel=2)
-    return [record for _, record in found.values()]
+    return [run for _, run in found.values()]
 
 
 def _own_place_first(name: str) -> tuple[int, str]:
