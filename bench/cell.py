@@ -115,7 +115,9 @@ def make_cell(
     preprocess = preprocessing(resolved, method)
     start = {**_start(resolved, method, init), "preprocess": _pixels(config, preprocess)}
     for key, source in resolved.sources.items() if plan.train else ():
-        if key.startswith("stages.") and source != RECIPE:  # a recipe names stages that an option may drop
+        if (
+            key.startswith("stages.") and source != RECIPE
+        ):  # a recipe names stages that an option may drop
             check_choice("stages: the stage", key.split(".")[1], known)
     if init is not None:
         _check_complete(wanted if plan.train else (), method, protocol, missing)
