@@ -11,7 +11,7 @@ PACKAGES := bench datasets leaderboard methods protocols
 
 export OMP_NUM_THREADS ?= 2
 
-.PHONY: demo test lint format constraints clean
+.PHONY: demo test leaderboard lint format constraints clean
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
@@ -26,6 +26,9 @@ demo: $(STAMP)
 
 test: $(STAMP)  ## two processes of one thread each, file by file
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+
+leaderboard: $(STAMP)  ## LEADERBOARD.md and docs/leaderboard, from the records there
+	$(BIN)/python scripts/make_leaderboard.py
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

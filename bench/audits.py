@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -64,7 +65,7 @@ def declared(words: str, data: Data) -> Listing:
             "vifi-clip/k400/train, or own"
         )
     try:
-        return of_split(read_list(VideoList("train", words, "train"), data), words)
+        return _training(words, data)
     except ProtocolError:
         pass
     try:
@@ -72,6 +73,21 @@ def declared(words: str, data: Data) -> Listing:
         return Listing(words, classes=names)
     except (DatasetError, AttributeError):  # no such file here, or a dataset without classes
         return Listing(words)
+
+
+def _training(dataset: str, data: Data) -> Listing:
+    """The training list of a dataset, or all of them where its splits have one each."""
+    parts = [part for part in catalog.card(dataset).counts if re.fullmatch(r"train\d+", part)]
+    lists = [
+        of_split(read_list(VideoList(part, dataset, part), data), dataset)
+        for part in parts or ["train"]
+    ]
+    rows = {
+        id: group
+        for one in lists
+        for id, group in zip(one.ids or (), one.groups or (), strict=True)
+    }
+    return Listing(dataset, lists[0].classes, tuple(rows), tuple(rows.values()))
 
 
 def own_lists(protocol: Protocol, data: Data, seeds: Iterable[int]) -> list[tuple[str, Split]]:

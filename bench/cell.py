@@ -114,10 +114,9 @@ def make_cell(
     plan = limited(plan, config.data.limit)
     preprocess = preprocessing(resolved, method)
     start = {**_start(resolved, method, init), "preprocess": _pixels(config, preprocess)}
-    for key, source in resolved.sources.items() if plan.train else ():
-        if (
-            key.startswith("stages.") and source != RECIPE
-        ):  # a recipe names stages that an option may drop
+    for key, layer in resolved.sources.items() if plan.train else ():
+        # a recipe may name stages that an option drops
+        if key.startswith("stages.") and layer != RECIPE:
             check_choice("stages: the stage", key.split(".")[1], known)
     if init is not None:
         _check_complete(wanted if plan.train else (), method, protocol, missing)
@@ -216,6 +215,11 @@ def preprocessing(resolved: Resolved, method: Method) -> Preprocess:
     wanted, views = resolved.config.preprocess, resolved.config.views
     backbone = getattr(method, "backbone", None)
     size = wanted.size or (backbone.image_size if backbone else 224)
+    if backbone is not None and size != backbone.image_size:
+        name = resolved.config.backbone.name
+        raise UserError(
+            f"preprocess.size {size}: the backbone {name} has positions for {backbone.image_size} pixels"
+        )
     clip = wanted.normalise == "clip"
     if views.sampling == "linspace" and views.clips > 1:
         raise UserError(f"views.sampling linspace has one clip, not views.clips {views.clips}")

@@ -12,6 +12,7 @@ from .. import __version__
 from .commands import (
     audit,
     check,
+    compare,
     convert,
     data,
     describe,
@@ -19,8 +20,12 @@ from .commands import (
     listing,
     new_method,
     predict,
+    publish,
+    rerun,
     run,
+    runs,
     sweep,
+    verify,
 )
 from .errors import INTERRUPTED, explained
 
@@ -63,6 +68,11 @@ app.command("convert")(convert.convert)
 app.command("predict")(predict.predict)
 app.command("new-method")(new_method.new_method)
 app.add_typer(check.app, name="check")
+app.add_typer(runs.app, name="runs")
+app.command("rerun")(rerun.rerun)
+app.command("verify")(verify.verify)
+app.command("publish")(publish.publish)
+app.command("compare")(compare.compare)
 app.command("leaderboard")(leaderboard.leaderboard)
 
 

@@ -33,7 +33,12 @@ def two_columns(rows: Rows, indent: str = "") -> list[str]:
             lines.append(start.rstrip())
             start = below
         wrapped = textwrap.wrap(
-            text, 100, initial_indent=start, subsequent_indent=below, break_long_words=False
+            text,
+            100,
+            initial_indent=start,
+            subsequent_indent=below,
+            break_long_words=False,
+            break_on_hyphens=False,
         )
         lines += wrapped or [start.rstrip()]
     return lines

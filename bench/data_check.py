@@ -13,8 +13,8 @@ import typer
 
 from ..datasets import catalog
 from ..datasets.class_names import CLASS_NAMES, FAULTS
-from ..datasets.folder import DatasetError
-from ..datasets.table import Annotation, Finding, MissingAnnotation, check, load, looks_like
+from ..datasets.folder import DatasetError, MissingAnnotation
+from ..datasets.table import Annotation, Finding, check, load, looks_like
 from .data_report import Report, say
 from .errors import INTERRUPTED, UserError, check_choice, did_you_mean
 from .show import progress

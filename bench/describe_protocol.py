@@ -148,5 +148,10 @@ def _faults(protocol: Protocol) -> list[str]:
 
 def _wrapped(text: str, start: str) -> list[str]:
     return textwrap.wrap(
-        text, 100, initial_indent=start, subsequent_indent="    ", break_long_words=False
+        text,
+        100,
+        initial_indent=start,
+        subsequent_indent="    ",
+        break_long_words=False,
+        break_on_hyphens=False,
     )

@@ -6,6 +6,7 @@ import functools
 import hashlib
 import os
 import platform
+import re
 import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
@@ -79,8 +80,10 @@ def environment() -> dict[str, Any]:
         "version": __version__,
         **_commit(),
         "python": platform.python_version(),
-        "os": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "os": f"{platform.system()} {_release()} {platform.machine()}",
         "packages": _versions(),
+        "cpu": _cpu(),
+        "cpu_threads": torch.get_num_threads(),
         "cuda": torch.version.cuda,
         "cudnn": str(torch.backends.cudnn.version()) if cuda else None,
         "driver": _driver() if cuda else None,
@@ -95,6 +98,22 @@ def environment() -> dict[str, Any]:
         "attention_kernel": None,
         "variables": {k: os.environ[k] for k in VARIABLES if k in os.environ},
     }
+
+
+def _release() -> str:
+    """Version of the kernel, without the words that whoever built it put behind."""
+    found = re.match(r"\d+(\.\d+)*", platform.release())
+    return found[0] if found else platform.release()
+
+
+def _cpu() -> str:
+    """Name of the processor, where the system tells it; else its kind."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, "") or platform.processor() or platform.machine()
 
 
 def _driver() -> str | None:

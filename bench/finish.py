@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from ..leaderboard.blocks import SplitData
+from ..leaderboard.bootstrap import ItemInterval, intervals, value_of
+from ..leaderboard.items import Items, Key, Number, split_items
 from ..leaderboard.stats import wilson
 from ..protocols.base import Metric, Protocol, Split, digest
 from ..protocols.measure import target_of
-from ..protocols.metrics import harmonic_mean, per_class_accuracy
+from ..protocols.metrics import per_class_accuracy
 from ..protocols.multilabel_metrics import per_label_average_precision
 from .audits import audit_cell
 from .cell import Cell
 from .evaluate import Scored
 
 LEVEL = 0.95
-DRAWS = 10_000
 
 
 def metric_blocks(protocol: Protocol, scored: dict[str, Scored], tie_rule: str) -> list[Metric]:
@@ -34,48 +36,79 @@ def metric_blocks(protocol: Protocol, scored: dict[str, Scored], tie_rule: str) 
     return metrics + (protocol.summarise(metrics) if complete else [])
 
 
-def metric_entry(metric: Metric) -> dict[str, Any]:
-    """A metric as the record holds it, with its Wilson interval if it is a proportion."""
-    low = high = error = None
-    how = "wilson"
-    if metric.hits is not None and metric.n:
-        low, high = (100 * bound for bound in wilson(metric.hits, metric.n, LEVEL))
-        share = metric.hits / metric.n
-        error = 100 * float(np.sqrt(share * (1 - share) / metric.n))
-    elif metric.parts and all(part.hits is not None for part in metric.parts):
-        low, high, error = _bootstrap(metric)
-        how = "bootstrap-items"
+def metric_entries(
+    metrics: Sequence[Metric], scored: dict[str, Scored], dataset: str, tie_rule: str
+) -> list[dict[str, Any]]:
+    """Metrics as the record holds them, each with its interval over items.
+
+    A metric that the items do not give, such as one of a plugin's own, has Wilson's interval if it is a
+    proportion of clips that share no source, and else none.
+    """
+    numbers = _numbers(metrics, _items(scored, dataset, tie_rule))
+    known = intervals(numbers, LEVEL)
+    entries = []
+    for metric in metrics:
+        found = known.get((metric.name, metric.split))
+        if found is None and metric.hits is not None and metric.n and not _shared(scored):
+            low, high = (100 * end for end in wilson(metric.hits, metric.n, LEVEL))
+            share = metric.hits / metric.n
+            error = 100 * float(np.sqrt(share * (1 - share) / metric.n))
+            found = ItemInterval(low, high, error, "wilson")
+        entries.append(_entry(metric, found))
+    return entries
+
+
+def _entry(metric: Metric, found: ItemInterval | None) -> dict[str, Any]:
     return {
         "name": metric.name,
         "value": float(metric.value),
         "unit": metric.unit,
         "higher_is_better": metric.higher_is_better,
         "n": metric.n,
-        "stderr": error,
-        "ci_low": low,
-        "ci_high": high,
-        "ci_method": how if low is not None else None,
-        "level": LEVEL if low is not None else None,
+        "stderr": found.stderr if found else None,
+        "ci_low": found.low if found else None,
+        "ci_high": found.high if found else None,
+        "ci_method": found.method if found else None,
+        "level": LEVEL if found else None,
         "split": metric.split,
     }
 
 
-def _bootstrap(metric: Metric) -> tuple[float, float, float]:
-    """Percentile interval and standard error of a metric over splits, resampling videos within each.
+def _items(scored: dict[str, Scored], dataset: str, tie_rule: str) -> dict[Key, Items]:
+    """The items of every metric, those on the changed frames of a probe among them."""
+    found: dict[Key, Items] = {}
+    for name, part in scored.items():
+        if not part.ids:
+            continue
+        data = SplitData.model_validate(split_data(part.split, part, set()))
+        arrays = _arrays(part)
+        found |= split_items(name, data, arrays, dataset, tie_rule)
+        for probe, scores in part.probes.items():
+            changed = {k: v for k, v in arrays.items() if k != "cosines"} | {"scores": scores}
+            on_probe = split_items(name, data, changed, dataset, tie_rule)
+            found |= {(f"{n}_{probe}", split): items for (n, split), items in on_probe.items()}
+    return found
 
-    Resampling n videos of which `hits` are right is a binomial draw (Efron and Tibshirani, 1993,
-    chapter 13); 10,000 draws with a fixed seed.
-    """
-    rng = np.random.RandomState(0)
-    shares = [
-        100 * rng.binomial(part.n, (part.hits or 0) / part.n, DRAWS) / part.n
-        for part in metric.parts
-    ]
-    combine = harmonic_mean if metric.rule == "harmonic-mean" else lambda *x: float(np.mean(x))
-    values = np.array([combine(*row) for row in zip(*shares, strict=True)])
-    tail = 50 * (1 - LEVEL)
-    low, high = np.percentile(values, [tail, 100 - tail])
-    return float(low), float(high), float(values.std())
+
+def _numbers(metrics: Sequence[Metric], items: Mapping[Key, Items]) -> dict[Key, Number]:
+    """Every metric whose items give its value, by name and split."""
+    found: dict[Key, Number] = {}
+    for metric in metrics:
+        keys = [(part.name, part.split) for part in metric.parts or (metric,)]
+        if not all(key in items for key in keys):
+            continue
+        parts = tuple(items[key] for key in keys)
+        halves = metric.rule == "harmonic-mean"
+        number = Number(parts, "harmonic-mean" if halves else "mean")
+        if np.isclose(value_of(number), metric.value, rtol=1e-9, atol=1e-9):
+            found[metric.name, metric.split] = number
+    return found
+
+
+def _shared(scored: dict[str, Scored]) -> bool:
+    """Whether any two videos of a split share a source."""
+    groups = [[s.group for s in part.samples if s.group] for part in scored.values()]
+    return any(len(set(some)) < len(some) for some in groups)
 
 
 def aggregates(metrics: list[Metric]) -> list[dict[str, Any]]:
@@ -115,8 +148,8 @@ def exposure(cell: Cell) -> dict[str, Any]:
     """What the weights saw, as far as it is declared, and what of it is in the evaluation."""
     lists = {s.stage.name: s.split for s in cell.stages}
     own = cell.identity["backbone"]["name"] in ("none", "shapes-tiny")
-    known = own and cell.identity["init"] is None
     dataset, named = cell.protocol.dataset, cell.resolved.config.data.trained_on
+    known = own and cell.identity["init"] is None and not named
     audits = audit_cell(cell)
     data = {stage: [f"{s.dataset or dataset}:{s.name}"] for stage, s in lists.items()}
     return {

@@ -93,8 +93,16 @@ class Run:
         ):
             say(f"[yellow]run {cell.run_id} was made by other code: doing it again[/yellow]")
             return True
+        if if_exists == "missing" and self._otherwise_declared(known):
+            say(f"run {cell.run_id} has another --trained-on: doing it again")
+            return True
         say(f"run {cell.run_id} is done: skipped (--if-exists redo does it again)")
         return False
+
+    def _otherwise_declared(self, known: Record) -> bool:
+        """Whether --trained-on, which is in the record but not in the identity, is another now."""
+        said = known.exposure.training_data.get("checkpoint", []) if known.exposure else []
+        return said != self.cell.resolved.config.data.trained_on
 
     def _say_what_changed(self) -> None:
         before = self.store.same_cell(self.record)
@@ -248,7 +256,7 @@ class Run:
                     for s in cell.plan.evaluate
                 },
                 "exposure": finish.exposure(cell),
-                "metrics": [finish.metric_entry(m) for m in metrics],
+                "metrics": finish.metric_entries(metrics, scored, cell.protocol.dataset, tie_rule),
                 "primary": cell.protocol.primary,
                 "per_class": finish.per_class(scored),
                 "aggregates": finish.aggregates(metrics),

@@ -43,9 +43,20 @@ class Session:
         _check_reader(resolved.config.data.reader, resolved.config.data.on_bad_video)
         check_settings(resolved.config, self.protocol)
         forget()
+        self._check_declared()
         if device == "cpu":
             os.environ["CUDA_VISIBLE_DEVICES"] = ""  # before torch looks
         self.device_name = device
+
+    def _check_declared(self) -> None:
+        """Read what --trained-on names before any work; a word that names nothing is a ProtocolError."""
+        if self.resolved.config.data.trained_on:
+            from .audits import declared
+            from .sources import data_of
+
+            data = data_of(self.resolved.config, self.protocol, ())
+            for words in self.resolved.config.data.trained_on:
+                declared(words, data)
 
     def run(self, dry: bool) -> None:
         """Do all the work, or only print what it would be.
@@ -68,12 +79,24 @@ class Session:
                 which = f"seed {seed}, patching {ratio:g}" if ratio else f"seed {seed}"
                 show.console.print(f"{which} changes nothing here: nothing is trained or drawn")
                 continue
+            if not seen:
+                self._check_plans(cell)
             seen.add(cell.run_id)
             self._one(cell, report, device, dry)
         if not dry:
             show.console.print(
                 f"records in {self.store.root}; table: bench leaderboard {self.store.root}"
             )
+
+    def _check_plans(self, first: Any) -> None:
+        """Plan every variant and seed before the first one starts, so that none is refused hours later."""
+        from .sources import data_of
+
+        config = self.resolved.config
+        needs = {planned.stage.data for planned in first.stages}
+        data = data_of(config, self.protocol, needs)
+        for variant, seed in product(self.protocol.variants, config.seeds):
+            self.protocol.plan(variant, seed, data)
 
     def _one(self, cell: Any, report: Any, device: Any, dry: bool) -> None:
         from . import show

@@ -8,7 +8,7 @@ from pathlib import Path
 from ..datasets.folder import DatasetError
 from ..datasets.roots import Roots, parse_roots
 from ..protocols.base import Data, Plan, Protocol, Sample, Split
-from .errors import UserError
+from .errors import UserError, did_you_mean
 from .schema import DataSource, RunConfig
 
 SHOWN = 5
@@ -65,6 +65,7 @@ def check_settings(config: RunConfig, protocol: Protocol) -> None:
     for word in [source.root, *(w.partition("=")[2] or w for w in source.roots)]:
         if word and not Path(word).exists():
             raise UserError(f"--data {word} does not exist")
+    _check_ids(roots_of(source, protocol), protocol)
     if not protocol.datasets:
         for flag, value, usual in (
             ("--class-names", source.class_names, "official"),
@@ -76,6 +77,19 @@ def check_settings(config: RunConfig, protocol: Protocol) -> None:
                 raise UserError(f"{flag} is for protocols on published datasets, and {id} is none")
     if protocol.family != "ret" and config.eval.tie_rule != "pessimistic":
         raise UserError(f"--tie-rule is for retrieval; {id} has classes, where ties count as wrong")
+
+
+def _check_ids(roots: Roots, protocol: Protocol) -> None:
+    from ..datasets.catalog import PUBLISHED
+    from ..datasets.reference_lists import REPOSITORIES
+
+    known = dict.fromkeys((*PUBLISHED, *REPOSITORIES, *protocol.datasets))
+    for id, folder in roots.given.items():
+        if id not in known:
+            raise UserError(
+                f"--data {id}={folder}: there is no dataset {id!r}, but {', '.join(known)}"
+                f"{did_you_mean(id, known)}"
+            )
 
 
 def check_coverage(plan: Plan, protocol: Protocol, config: RunConfig) -> None:

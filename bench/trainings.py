@@ -17,7 +17,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from ..leaderboard.tables import FAMILIES
+from ..leaderboard.grid import FAMILIES
 from ..methods.base import Method
 from ..methods.checkpoint import LoadReport, WeightsError, load_strict, read_weights
 from ..methods.layouts import explain_mismatch

@@ -79,6 +79,7 @@ def read(root: Path, split: str, *, allow_unpinned: bool = False) -> pd.DataFram
     choice(split, CARD.counts, "split of hmdb51")
     part, number = ("all", 1) if split == "all" else (split[:-1], int(split[-1]))
     files = _load(root, number, allow_unpinned)
+    _check_names(files, number, root, allow_unpinned)
     rows = _rows(files, number, _FLAGS.get(part, "012"))
     return make_table(rows, [files], dataset="hmdb51", split=split)
 
@@ -109,6 +110,19 @@ def _load(root: Path, number: int, allow_unpinned: bool) -> Loaded:
 def _names(files: Loaded, number: int) -> tuple[str, ...]:
     """Classes in the order of their own names: that of the file names is another for two pairs."""
     return tuple(sorted(_class_of(path, number) for path, _ in files.files))
+
+
+def _check_names(files: Loaded, number: int, root: Path, allow_unpinned: bool) -> None:
+    """Labels count the classes of a split, and their names are those of split 1: both must be the same."""
+    if number == 1:
+        return
+    names, first = _names(files, number), _names(_load(root, 1, allow_unpinned), 1)
+    if odd := sorted(set(names) ^ set(first)):
+        have, lack = (number, 1) if odd[0] in names else (1, number)
+        raise DatasetError(
+            f"{files.path.parent}: split {have} has a file of the class {odd[0]!r}, and split {lack} has "
+            "none; the splits must have the same classes"
+        )
 
 
 def _class_of(path: Path, number: int) -> str:

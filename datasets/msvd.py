@@ -80,6 +80,9 @@ def read(root: Path, split: str, *, allow_unpinned: bool = False) -> pd.DataFram
     }
     captions = parse_json(told["captions"], dict)
     path = told["captions"].path
+    for name in LISTS:
+        if not any(True for _ in told[name].lines()):
+            raise DatasetError(f"{told[name].path} lists no videos for the split {name!r}")
     listed = {id for name in LISTS for _, id in told[name].lines()}
     strangers = [id for id in captions if id not in listed]
     if strangers:

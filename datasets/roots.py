@@ -39,6 +39,10 @@ class Roots:
             return Path(everywhere) / id
         return None
 
+    def is_common(self, id: str) -> bool:
+        """Whether an unnamed --data is taken for the folder of an id, for want of one of that name."""
+        return id not in self.given and self.common is not None and self.find(id) == self.common
+
     def of(self, id: str) -> Path:
         """The folder of an id.
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from .folder import DatasetError
+from .folder import DatasetError, MissingAnnotation
 from .video_files import find_videos as find_videos
 from .video_files import forget_videos as forget_videos
 
@@ -116,21 +116,6 @@ class Finding:
     ids: tuple[str, ...] = ()
 
 
-class MissingAnnotation(DatasetError):
-    """An annotation file that is not in the root.
-
-    Attributes:
-        annotation: which.
-    """
-
-    def __init__(self, message: str, annotation: Annotation):
-        super().__init__(message)
-        self.annotation = annotation
-
-    def __reduce__(self) -> tuple[type, tuple[str, Annotation]]:  # so that it survives pickling
-        return type(self), (str(self), self.annotation)
-
-
 def load(
     root: Path, annotation: Annotation, *, dataset: str, allow_unpinned: bool = False
 ) -> Loaded:
@@ -198,7 +183,8 @@ def make_table(
         seen[id] = where
         kept.append(row)
     if not kept:
-        raise DatasetError(f"{loaded[0].path} lists no videos for the split {split!r}")
+        empty = next((file for file in loaded if not any(True for _ in file.lines())), loaded[0])
+        raise DatasetError(f"{empty.path} lists no videos for the split {split!r}")
     table = pd.DataFrame(kept)
     table.insert(1, "path", pd.Series([None] * len(table), dtype=object))
     table.attrs = {

@@ -151,6 +151,9 @@ class PredictionsFile(Block):
     format: Literal["npz"] = Field(description="How to read it")
     n: Count = Field(description="Items, all splits together")
     keys: list[str] = Field(description="Arrays in it, <split>/<array>, sorted")
+    compact: bool = Field(
+        default=False, description="Ranks in place of scores (leaderboard/compact.py), as published"
+    )
 
 
 class Environment(Block):
@@ -163,6 +166,8 @@ class Environment(Block):
     python: str = Field(description="platform.python_version()")
     os: str = Field(description="System, release and machine type")
     packages: dict[str, str] = Field(description="Versions of torch, torchvision, av, numpy, ...")
+    cpu: str = Field(default="", description="Name of the processor; empty: version 1 of records")
+    cpu_threads: Count | None = Field(default=None, description="torch.get_num_threads()")
     cuda: str | None = Field(description="torch.version.cuda")
     cudnn: str | None = Field(description="torch.backends.cudnn.version()")
     driver: str | None = Field(description="GPU driver version")

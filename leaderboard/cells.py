@@ -113,7 +113,7 @@ def columns(family: str, records: list[Record]) -> tuple[Column, ...]:
     if family == "b2n":
         return _halves("top1", "")
     if family == "zs":
-        splits = _splits(records)
+        splits = longest_splits(records)
         single = [Column(split, "split", (split,)) for split in splits]
         mean = [Column("mean ± std over splits", "mean", splits)] if len(splits) > 1 else []
         return (*single, *mean)
@@ -121,7 +121,7 @@ def columns(family: str, records: list[Record]) -> tuple[Column, ...]:
         shots = sorted({*SHOTS, *(r.identity.protocol.k_shot or 0 for r in records)})
         return tuple(Column(f"K={k}", "primary", variant=f"k{k}", metric="") for k in shots)
     if family == "ret":
-        return _found(_ranks(_splits(records)), records)
+        return _found(_ranks(longest_splits(records)), records)
     if family == "ml":
         # all, base and novel are parts of the labels of one split
         every = Column("mAP all", "split", ("all",), metric="map")
@@ -152,7 +152,7 @@ def _ranks(splits: tuple[str, ...]) -> tuple[Column, ...]:
     )
 
 
-def _splits(records: list[Record]) -> tuple[str, ...]:
+def longest_splits(records: list[Record]) -> tuple[str, ...]:
     """The splits of a protocol, from records of one digest; the longest list is the whole."""
     return max((tuple(r.identity.protocol.splits) for r in records), key=lambda s: (len(s), s))
 

@@ -17,23 +17,39 @@ if TYPE_CHECKING:
     Splits = dict[str, dict[str, np.ndarray]]
 
 
-def save_predictions(path: Path, splits: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, Any]:
+def save_predictions(
+    path: Path, splits: Mapping[str, Mapping[str, np.ndarray]], compress: bool = False
+) -> dict[str, Any]:
     """Write {split: {array name: array}} and return the `predictions` block of the record.
 
     Every split has `ids` (distinct strings); the first dimension of all its arrays counts the
     items. `target` holds integers; `scores` is stored as float32, [N, K], all classes or the top
     K. Equal arrays give equal bytes. Raises ValueError for arrays that do not fit, StoreError if
     the disk refuses.
+
+    Args:
+        compress: deflate the arrays. The bytes then depend on the arrays and on the release of zlib.
+    """
+    data, block = packed_predictions(path.name, splits, compress)
+    write_atomically(path, data)
+    return block
+
+
+def packed_predictions(
+    name: str, splits: Mapping[str, Mapping[str, np.ndarray]], compress: bool = False
+) -> tuple[bytes, dict[str, Any]]:
+    """What `save_predictions` writes to a file of this name, and the block that it returns.
+
+    Raises ValueError for arrays that do not fit.
     """
     arrays = {
         f"{split}/{name}": array
         for split, given in splits.items()
         for name, array in _checked(split, given).items()
     }
-    data = _zipped(arrays)
-    write_atomically(path, data)
-    return {
-        "file": path.name,
+    data = _zipped(arrays, compress)
+    return data, {
+        "file": name,
         "sha256": hashlib.sha256(data).hexdigest(),
         "format": "npz",
         "n": sum(len(given["ids"]) for given in splits.values()),
@@ -102,8 +118,8 @@ def _little_endian(array: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
 
 
-def _zipped(arrays: Mapping[str, np.ndarray]) -> bytes:
-    """The bytes of the `.npz`: sorted, uncompressed and undated, hence the same everywhere.
+def _zipped(arrays: Mapping[str, np.ndarray], compress: bool) -> bytes:
+    """The bytes of the `.npz`: sorted and undated; uncompressed ones are the same everywhere.
 
     np.savez would do today, but leaves the date and the system field to Python's zipfile.
     """
@@ -114,6 +130,11 @@ def _zipped(arrays: Mapping[str, np.ndarray]) -> bytes:
         for name in sorted(arrays):
             entry = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
             entry.create_system = 3
+            if compress:
+                content = io.BytesIO()
+                npy.write_array(content, arrays[name], allow_pickle=False)
+                archive.writestr(entry, content.getvalue(), zipfile.ZIP_DEFLATED, 9)
+                continue
             with archive.open(entry, "w", force_zip64=True) as file:
                 npy.write_array(file, arrays[name], allow_pickle=False)
     return buffer.getvalue()

@@ -13,7 +13,7 @@ from .identity import ABSENT, canonical_json, changed_paths
 from .record import Record
 
 Path = tuple[str, ...]  # keys from the top of the identity down to a field
-FIRST = ("random", "clip")  # the floor and the starting point lead every table
+FIRST = ("chance", "random", "clip")  # the floor and the starting point lead every table
 
 
 @dataclass(frozen=True)

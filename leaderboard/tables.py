@@ -6,28 +6,50 @@ whatever is left out or marked is explained in the footer.
 
 from __future__ import annotations
 
-import hashlib
-from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from .cells import MARKS, Cell, Column, columns, fill
+from .cells import Cell
+from .chance import chance
+from .costs import cost_table
+from .grid import Entry, Family, Grid, Group, make_grid
+from .notes import footer
 from .record import Record
-from .rows import Row, assign_rows
+from .reported import Reported, load_sources
+from .rows import Row
+from .verdicts import Verdict, verdicts
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-FAMILIES = ("zs", "b2n", "fs", "full", "ret", "ml")  # order of the tables; plugins' own follow
+CHANCE = Row("chance (computed)", "", "")
+CLIP = Row("clip", "no run of it is here", "")
 
-# of items that share the score of a query's own; a rule that is not here is only named
-TIES = {
-    "pessimistic": "the own item ranks behind all that share its score",
-    "expected": "the mean over all orders of the items that share the own item's score",
-    "reference": "as published code counts, a query enters once for each item that shares its own "
-    "item's score; where videos have several captions, once, ranked behind all of them",
-}
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a cell stands in its column, as far as its items tell.
+
+    Attributes:
+        low, high: the ranks that 95 % of the bootstrap draws give it, 1 is best.
+        tied: not separable from the best of the column, which is tied with itself.
+        alone: the best, and no other is tied with it.
+    """
+
+    low: int
+    high: int
+    tied: bool
+    alone: bool = False
+
+    @property
+    def text(self) -> str:
+        """1, or 1-3."""
+        return str(self.low) if self.low == self.high else f"{self.low}-{self.high}"
+
+
+Standings = Mapping[tuple[str, str, Row], Standing]
+"""(heading of the group, name of the column, row) -> where that cell stands."""
 
 
 @dataclass(frozen=True)
@@ -42,150 +64,117 @@ class Table:
     """What the numbers, intervals and marks mean, which records were used, what was left out."""
     left_out: list[str]
     """One line per record that is not in the table, with the reason."""
+    costs: dict[str, DataFrame] = field(default_factory=dict)
+    """Protocol family -> what the runs of a row took, one line per row and machine."""
+    papers: dict[str, DataFrame] = field(default_factory=dict)
+    """Protocol id -> one line per reported number: ours, theirs, difference, verdict."""
+    verdicts: tuple[Verdict, ...] = ()
+    """The same unrounded."""
 
 
-@dataclass(frozen=True)
-class _Group:
-    """Records that may share columns."""
-
-    protocol: str
-    variant: str  # empty where the K of few-shot are columns of one group
-    digest: str
-    heading: str
-    columns: tuple[Column, ...]
-    run_ids: frozenset[str]
-
-
-@dataclass(frozen=True)
-class _Entry:
-    family: str
-    group: _Group
-    row: Row
-    column: Column
-    cell: Cell
-
-
-def leaderboard_table(records: Iterable[Record]) -> Table:
+def leaderboard_table(
+    records: Iterable[Record],
+    *,
+    reported: Sequence[Reported] = (),
+    standings: Standings | None = None,
+    grid: Grid | None = None,
+) -> Table:
     """The table of all finished, unlimited records, one frame per protocol family.
 
     A row is a method, backbone and checkpoint; a cell averages over seeds. A cell whose parts are
-    not all there is empty.
+    not all there is empty. Chance and plain CLIP always have a row.
+
+    Args:
+        reported: numbers of papers to stand beside. standings: ranks, from `standings_of`.
+        grid: of the same records, if it was made already.
     """
-    ordered = sorted(records, key=lambda r: (r.run_id, r.model_dump_json()))
-    used, left_out = _select(ordered)
-    known = {record.run_id: record for record in ordered}
-    families: dict[str, list[Record]] = defaultdict(list)
-    for record in used:
-        families[record.identity.protocol.family].append(record)
-    order = [f for f in FAMILIES if f in families] + sorted(set(families) - set(FAMILIES))
-    frames: dict[str, DataFrame] = {}
-    entries: list[_Entry] = []
-    for family in order:
-        rows = _rows(family, families[family], known)
-        groups = _groups(family, families[family])
-        new = [
-            _Entry(family, group, row, column, cell)
-            for row, members in rows
-            for group in groups
-            for column in group.columns
-            if (cell := fill(column, [r for r in members if r.run_id in group.run_ids])) is not None
-        ]
-        frames[family] = _frame([row for row, _ in rows], groups, new)
-        entries += new
-    return Table(frames, _long(entries), _footer(used, entries, left_out), left_out)
+    grid = grid or make_grid(records)
+    standings = standings or {}
+    frames, controls = {}, []
+    for family in grid.families:
+        extra = _controls(family)
+        controls += extra
+        frames[family.name] = _frame(family, extra, standings)
+    judged = tuple(verdicts(grid, reported))
+    costs = {family.name: cost_table(family) for family in grid.families}
+    long = _long([*grid.entries, *controls], standings, judged)
+    lines = footer(grid, bool(standings), judged, bool(controls))
+    return Table(frames, long, lines, list(grid.left_out), costs, _papers(judged), judged)
 
 
-def to_markdown(table: Table) -> str:
-    """One Markdown table per family, then the footer as a list."""
-    lines: list[str] = []
-    for family, frame in table.frames.items():
-        lines += [f"### {family}", "", _line(frame.columns), "|" + "---|" * len(frame.columns)]
-        lines += [_line(row) for row in frame.itertuples(index=False, name=None)]
-        lines.append("")
-    lines += [f"- {line}" for line in table.footer]
-    return "\n".join(lines) + "\n"
+def _controls(family: Family) -> list[Entry]:
+    """Computed cells at chance level, where no run of `random` is in the table."""
+    if any(row.method.split(" ")[0] == "random" for row, _ in family.rows):
+        return []
+    members = {record.run_id: record for _, records in family.rows for record in records}
+    found = []
+    for group in family.groups:
+        some = [members[run_id] for run_id in sorted(group.run_ids)]
+        for column in group.columns:
+            of_column = [record for record in some if column.takes(record)]
+            values = {chance(column, record) for record in of_column} - {None}
+            if len(values) == 1:
+                (value,) = values
+                assert value is not None
+                units = [m.unit for r in of_column for m in column.parts(r) or []]
+                cell = Cell(value, units[0], None, None, "", ())
+                found.append(Entry(family.name, group, CHANCE, column, cell))
+    return found
 
 
-def to_csv(table: Table) -> str:
-    """`table.long` as CSV: floats in full, missing values empty, run_ids separated by spaces."""
-    return str(table.long.to_csv(index=False, lineterminator="\n"))
+def _rows(family: Family, controls: Sequence[Entry]) -> list[Row]:
+    """The rows with the controls that must be there."""
+    rows = [row for row, _ in family.rows]
+    if controls:
+        rows.append(CHANCE)
+    if not any(row.method.split(" ")[0] == "clip" for row in rows):
+        rows.append(CLIP)
+    return sorted(rows, key=lambda row: row.order)
 
 
-def _select(records: list[Record]) -> tuple[list[Record], list[str]]:
-    """The records fit for a table, and a line for each of the others."""
-    used: dict[str, Record] = {}
-    left_out = []
-    for record in records:
-        if record.status != "done":
-            reason = f"status {record.status}"
-        elif record.limited:
-            reason = "limited to a part of the data"
-        elif record.identity.eval.probe:
-            reason = f"a probe ({record.identity.eval.probe})"
-        elif record.run_id in used:
-            reason = "a second record of this run"
-        else:
-            used[record.run_id] = record
-            continue
-        identity = record.identity
-        what = f"{identity.method.name}, {identity.protocol.id}, {record.variant}"
-        left_out.append(f"{record.run_id} ({what}): {reason}")
-    return list(used.values()), left_out
-
-
-def _rows(
-    family: str, records: list[Record], known: dict[str, Record]
-) -> list[tuple[Row, list[Record]]]:
-    """The rows of a family. Of retrieval, each holds one tie rule, and says which if there are two.
-
-    `assign_rows` tells apart what would share a cell; a row could still hold one rule for one
-    protocol and another for the next, and a column another rule in each row.
-    """
-    rules = sorted({record.identity.eval.tie_rule for record in records})
-    if family != "ret" or len(rules) < 2:
-        return assign_rows(records, known)
-    rows = []
-    for rule in rules:
-        of_rule = [record for record in records if record.identity.eval.tie_rule == rule]
-        for row, members in assign_rows(of_rule, known):
-            rows.append((replace(row, method=f"{row.method} (ties: {rule})"), members))
-    return sorted(rows, key=lambda item: item[0].order)
-
-
-def _groups(family: str, records: list[Record]) -> list[_Group]:
-    parts: dict[tuple[str, str, str], list[Record]] = defaultdict(list)
-    for record in records:
-        protocol = record.identity.protocol
-        variant = "" if family == "fs" or protocol.variant == "main" else protocol.variant
-        parts[protocol.id, variant, protocol.digest].append(record)
-    groups = []
-    for (protocol_id, variant, digest), members in sorted(parts.items(), key=lambda p: p[0]):
-        several = len({key[2] for key in parts if key[0] == protocol_id}) > 1
-        words = [protocol_id, variant, f"@{digest[:6]}" if several else ""]
-        heading = " ".join(word for word in words if word)
-        run_ids = frozenset(record.run_id for record in members)
-        shown = columns(family, members)
-        groups.append(_Group(protocol_id, variant, digest, heading, shown, run_ids))
-    return groups
-
-
-def _frame(rows: list[Row], groups: list[_Group], entries: list[_Entry]) -> DataFrame:
+def _frame(family: Family, controls: Sequence[Entry], standings: Standings) -> DataFrame:
     from pandas import DataFrame
 
-    texts = {(e.row, e.group.heading, e.column): e.cell.text for e in entries}
+    rows = _rows(family, controls)
+    texts = {
+        (e.row, e.group.heading, e.column): _shown(e, standings)
+        for e in [*family.entries, *controls]
+    }
     data = {"method": [row.method for row in rows], "backbone": [row.backbone for row in rows]}
     if any(row.checkpoint for row in rows):
         data["checkpoint"] = [row.checkpoint for row in rows]
-    for group in groups:
+    for group in family.groups:
         for column in group.columns:
             cells = [texts.get((row, group.heading, column), "") for row in rows]
             data[f"{group.heading} {column.name}"] = cells
+        if ranks := _ranks(group, rows, standings):
+            data[f"{group.heading} rank"] = ranks
     return DataFrame(data, dtype=str)
 
 
-def _long(entries: list[_Entry]) -> DataFrame:
+def _shown(entry: Entry, standings: Standings) -> str:
+    """The text of a cell: bold if it is the best alone, with ≈ if it may be the best."""
+    standing = standings.get((entry.group.heading, entry.column.name, entry.row))
+    if standing is None or not standing.tied:
+        return entry.cell.text
+    return f"**{entry.cell.text}**" if standing.alone else f"{entry.cell.text} ≈"
+
+
+def _ranks(group: Group, rows: Sequence[Row], standings: Standings) -> list[str]:
+    """The ranks in the headline column of a group; nothing if it has none."""
+    found = [standings.get((group.heading, group.headline, row)) for row in rows]
+    return [standing.text if standing else "" for standing in found] if any(found) else []
+
+
+def _long(entries: Sequence[Entry], standings: Standings, judged: Sequence[Verdict]) -> DataFrame:
     from pandas import DataFrame
 
+    beside: dict[tuple[str, str, Row], Verdict] = {}
+    for one in judged:
+        if one.entry is not None:
+            beside.setdefault(_key(one.entry), one)
+    stand = [standings.get(_key(e)) for e in entries]
+    papers = [beside.get(_key(e)) for e in entries]
     lines = {
         "family": [e.family for e in entries],
         "protocol": [e.group.protocol for e in entries],
@@ -203,92 +192,56 @@ def _long(entries: list[_Entry]) -> DataFrame:
         "ci_method": [e.cell.interval and e.cell.interval.method for e in entries],
         "ci_level": [e.cell.interval and e.cell.interval.level for e in entries],
         "std_over_splits": [e.cell.std_over_splits for e in entries],
+        "rank_low": [s.low if s else None for s in stand],
+        "rank_high": [s.high if s else None for s in stand],
+        "best": [("alone" if s.alone else "tied") if s and s.tied else "" for s in stand],
         "marks": [e.cell.marks for e in entries],
+        "reported": [p and p.reported.number for p in papers],
+        "reported_source": [p.reported.source if p else "" for p in papers],
+        "difference": [p and p.difference for p in papers],
+        "verdict": [p.text if p else "" for p in papers],
         "run_ids": [" ".join(e.cell.run_ids) for e in entries],
     }
-    return DataFrame(lines)
+    return DataFrame(lines).astype({"rank_low": "Int64", "rank_high": "Int64"})
 
 
-def _footer(used: list[Record], entries: list[_Entry], left_out: list[str]) -> list[str]:
-    ids = "\n".join(record.run_id for record in used)
-    digest = hashlib.sha256(ids.encode()).hexdigest()[:16]
-    lines = [f"{len(used)} records; digest of their sorted run_ids: {digest}."]
-    lines += _notes(entries) + _metric_notes(used, entries)
-    for mark, meaning in MARKS.items():
-        if any(mark in entry.cell.marks for entry in entries):
-            lines.append(f"{mark} {meaning}.")
-    lines += [f"◦ {line}" for record in used for line in _gaps(record)]
-    lines += [f"Left out: {line}" for line in left_out]
-    return lines
+def _key(entry: Entry) -> tuple[str, str, Row]:
+    return entry.group.heading, entry.column.name, entry.row
 
 
-def _notes(entries: list[_Entry]) -> list[str]:
-    """What intervals, columns and labels mean, as far as they occur."""
-    cells = [entry.cell for entry in entries]
-    shown = {cell.shows for cell in cells}
-    intervals = {c.interval for c in cells if c.interval is not None and c.shows == "items"}
-    items = ", ".join(sorted({f"{i.method}, {100 * i.level:g} %" for i in intervals}))
-    notes = [
-        (bool(cells), "Values are in %, where a column names no other unit."),
-        ("seeds" in shown, "± is the half-width of a 95 % t-interval over 3 seeds or more."),
-        (
-            "items" in shown,
-            f"[low, high] is an interval over the items of a run ({items}); with two seeds, the "
-            "mean of their ends.",
-        ),
-        (
-            "splits" in shown,
-            "± in a column of means over splits is the sample standard deviation over the splits, "
-            "not an interval.",
-        ),
-        (
-            any(entry.column.rule == "hm" for entry in entries),
-            "HM is the harmonic mean of base and novel, taken per seed from unrounded values, then "
-            "averaged.",
-        ),
-        (
-            any("[" in entry.row.method for entry in entries),
-            "[field=value] behind a method: one cell has several configurations of it, which "
-            "differ in these fields.",
-        ),
-        (
-            any("@" in entry.group.heading for entry in entries),
-            "@ and six digits: digest of the protocol; different digests do not compare.",
-        ),
-    ]
-    return [note for holds, note in notes if holds]
+def _papers(judged: Sequence[Verdict]) -> dict[str, DataFrame]:
+    """Protocol id -> its reported numbers: a line for each row of a source, beside what we measured."""
+    from pandas import DataFrame
+
+    if not judged:
+        return {}
+    sources = load_sources()
+    tables: dict[str, dict[tuple[str, ...], dict[str, str]]] = {}
+    for one in judged:
+        number, entry = one.reported, one.entry
+        where = sources[number.source].short if number.source in sources else number.source
+        head = {
+            "method": number.label,
+            "backbone": number.backbone or "?",
+            "frames, views": f"{number.frames or '?'}, {number.views or '?'}",
+            "source": f"{where}, {number.table}" if number.table else where,
+        }
+        key = (*head.values(), entry.row.method + entry.row.backbone if entry else "")
+        lines = tables.setdefault(number.protocol or "", {})
+        line = lines.setdefault(key, dict(head))
+        name = number.column_key.replace(":", " ")
+        line[name] = f"{number.value} ± {number.std}" if number.std else number.value
+        line[f"{name} measured"] = _measured(one)
+    return {
+        protocol: DataFrame(list(lines.values()), dtype=str).fillna("")
+        for protocol, lines in sorted(tables.items())
+    }
 
 
-def _metric_notes(used: list[Record], entries: list[_Entry]) -> list[str]:
-    """What the metrics of retrieval and of labels mean, as far as they occur."""
-    metrics = {entry.column.metric for entry in entries}
-    rules = {r.identity.eval.tie_rule for r in used if r.identity.protocol.family == "ret"}
-    several = "; each row says its own" if len(rules) > 1 else ""
-    notes = [
-        (
-            any(metric.endswith(("_medr", "_mnr")) for metric in metrics),
-            "MedR and MnR are the median and the mean rank of the right item, no %; 1 is best.",
-        ),
-        (
-            any(metric.startswith("dsl_") for metric in metrics),
-            "DSL: after a dual softmax, which uses the whole test set at once, so that the rank of "
-            "one query depends on all others; these columns do not compare with those without it.",
-        ),
-        ("map" in metrics, "mAP is the mean over these labels of their average precision."),
-    ]
-    named = {rule: f"{rule} ({TIES[rule]})" if rule in TIES else rule for rule in sorted(rules)}
-    ties = [f"Tie rule of retrieval{several}: {words}." for words in named.values()]
-    return [note for holds, note in notes if holds] + ties
-
-
-def _gaps(record: Record) -> list[str]:
-    return [
-        f"{record.run_id} {split}: {data.n_scored} of {data.n_expected} items scored"
-        for split, data in sorted(record.data.items())
-        if data.n_scored < data.n_expected
-    ]
-
-
-def _line(cells: Iterable[object]) -> str:
-    texts = (" ".join(str(cell).replace("|", "\\|").split()) for cell in cells)
-    return "| " + " | ".join(texts) + " |"
+def _measured(one: Verdict) -> str:
+    if one.entry is None or one.difference is None:
+        return ""
+    row = one.entry.row
+    return (
+        f"{one.entry.cell.text} ({one.difference:+.1f}; {one.text}; {row.method}, {row.backbone})"
+    )

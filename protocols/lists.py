@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..datasets.folder import DatasetError
+from ..datasets.folder import DatasetError, MissingAnnotation
 from .base import Data, ProtocolError, Sample, Split
 
 if TYPE_CHECKING:
@@ -75,6 +75,15 @@ def read_list(wanted: VideoList, data: Data) -> Split:
         return _split(
             wanted, tuple(folders.items()), data.class_names, data.allow_unpinned, data.videos
         )
+    except MissingAnnotation as error:
+        found = [id for id in _folders(wanted, data.videos) if data.roots.is_common(id)]
+        where = data.roots.common
+        hint = (
+            f"; {where} has no folder {found[0]} either, and --data {found[0]}=DIR names one"
+            if found
+            else ""
+        )
+        raise ProtocolError(f"{error}{hint}") from None
     except (DatasetError, ValueError) as error:
         raise ProtocolError(str(error)) from None
 

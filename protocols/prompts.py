@@ -19,10 +19,20 @@ SETS: dict[str, tuple[str, ...]] = {
 
 
 def templates(value: Any) -> Any:
-    """The templates that a set's name stands for; anything else as it is.
+    """The templates that a set's name stands for; a list as it is.
 
     A list with a set's name as its one entry is that set too, as flags that repeat make lists.
+
+    Raises:
+        ValueError: a word that is no set's name.
     """
     if isinstance(value, list) and len(value) == 1 and value[0] in SETS:
         value = value[0]
-    return list(SETS[value]) if isinstance(value, str) and value in SETS else value
+    if not isinstance(value, str):
+        return value
+    if value not in SETS:
+        raise ValueError(
+            f"{value!r} is no set of templates ({', '.join(SETS)}) and no list of them, such as "
+            "['a photo of a {}.']"
+        )
+    return list(SETS[value])

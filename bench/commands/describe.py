@@ -30,7 +30,6 @@ def describe(
 ) -> None:
     """Explain a method, protocol or dataset, or the config keys."""
     from .. import registry
-    from ..data_describe import dataset_lines
     from ..describe_protocol import protocol_lines
 
     plugins = plugin or []
@@ -42,6 +41,8 @@ def describe(
     elif entry.kind == "protocols":
         lines = protocol_lines(entry, registry.protocol(id, plugins), data or [])
     elif entry.id in PUBLISHED and entry.origin == registry.BUILT_IN:
+        from ..data_describe import dataset_lines
+
         lines = dataset_lines(entry.id)
     else:
         summary = registry.entries(entry.kind, plugins)[id].summary

@@ -1,14 +1,19 @@
-"""`bench leaderboard`: a folder of records as tables."""
+"""`bench leaderboard`: a folder of records as tables, a page, or plots."""
 
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..errors import FAILED, RunFailed, UserError
+from .options import Videos
+
+if TYPE_CHECKING:
+    from ...leaderboard.board import Board
 
 
 class Format(StrEnum):
@@ -16,43 +21,134 @@ class Format(StrEnum):
 
     MD = "md"
     CSV = "csv"
+    TEX = "tex"
+    JSON = "json"
+    HTML = "html"
+    PLOTS = "plots"
 
 
 def leaderboard(
-    folder: Annotated[Path, typer.Argument(help="Folder of runs.")] = Path("runs"),
-    format: Annotated[
-        Format, typer.Option("--format", help="Markdown to read, or CSV to compute with.")
-    ] = Format.MD,
-    out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Write here, not to the screen.")
+    folder: Annotated[Path | None, typer.Argument(help="Folder of runs [default: runs].")] = None,
+    results: Annotated[
+        Path | None, typer.Option("--results", metavar="DIR", help="The same, as a flag.")
     ] = None,
+    reported: Annotated[
+        bool, typer.Option("--reported", help="Beside the numbers of papers, with verdicts.")
+    ] = False,
+    format: Annotated[
+        list[Format] | None,
+        typer.Option(
+            "--format",
+            help="md to read, csv and json to compute with, tex for a paper, html for a page, plots "
+            "as PNG and SVG; repeatable [default: md].",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Write leaderboard.* here; or one FILE."),
+    ] = None,
+    explain: Annotated[
+        str | None,
+        typer.Option("--explain", metavar="CELL", help="The runs behind METHOD/PROTOCOL/COLUMN."),
+    ] = None,
+    ranks: Annotated[
+        bool, typer.Option("--ranks/--no-ranks", help="Rank intervals, from the predictions.")
+    ] = True,
+    data: Videos = None,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Fail if a file is no valid record.")
+        bool, typer.Option("--strict", help="Fail if anything was left out or is wrong.")
     ] = False,
 ) -> None:
-    """Turn a folder of records into a table."""
-    from ...leaderboard import load_records
-
-    problems: list[str] = []
-    records = load_records(folder, problems)
-    for problem in problems:
-        typer.secho(f"left out: {problem}", fg=typer.colors.YELLOW, err=True)
-    if not records:
-        raise RunFailed(f"there are no records of runs in {folder}; `bench run` writes them")
-    from ...leaderboard.tables import leaderboard_table, to_csv, to_markdown
-
-    table = leaderboard_table(records)
-    text = to_csv(table) if format is Format.CSV else to_markdown(table)
-    if out is None:
-        typer.echo(text, nl=False)
+    """Turn a folder of records into tables; a pure function of the records."""
+    if folder and results and folder != results:
+        raise UserError(f"two folders of runs are given: {folder} and --results {results}")
+    root = results or folder or Path("runs")
+    formats = list(dict.fromkeys(format or [Format.MD]))
+    _check_target(out, formats)
+    board = _board(root, reported, ranks)
+    for problem in board.problems:
+        typer.secho(problem, fg=typer.colors.YELLOW, err=True)
+    if not board.runs:
+        raise RunFailed(f"there are no records of runs in {root}; `bench run` writes them")
+    if explain is not None:
+        typer.echo("\n".join(_explained(board, explain)).rstrip())
     else:
-        _write(out, text)
-    if strict and problems:
+        for one in formats:
+            _emit(board, one, out, data or [])
+    if strict and board.problems:
         raise typer.Exit(FAILED)
 
 
-def _write(path: Path, text: str) -> None:
+def _board(root: Path, reported: bool, ranks: bool) -> Board:
+    from ...leaderboard.board import make_board
+
+    return make_board(root, reported=reported, ranks=ranks)
+
+
+def _check_target(out: Path | None, formats: list[Format]) -> None:
+    """Some formats are files only, and one file holds one format."""
+    files = [one for one in formats if one in (Format.HTML, Format.PLOTS)]
+    if out is None and (files or len(formats) > 1):
+        raise UserError(f"--format {files[0] if files else formats[1]} needs --out DIR")
+    if out is not None and _is_file(out) and (len(formats) > 1 or formats[0] is Format.PLOTS):
+        raise UserError(f"--out {out} names one file; give a folder")
+
+
+def _is_file(out: Path) -> bool:
+    return not out.is_dir() and out.suffix.lstrip(".") in {*Format, "markdown", "htm"}
+
+
+def _explained(board: Board, cell: str) -> list[str]:
+    from ...leaderboard.explain import explain
+
     try:
-        path.write_text(text, "utf-8", newline="\n")
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror}") from None
+        return explain(board.grid, cell, board.standings, board.table.verdicts)
+    except ValueError as error:
+        raise UserError(f"--explain: {error}") from None
+
+
+def _emit(board: Board, format: Format, out: Path | None, data: list[str]) -> None:
+    from ...leaderboard import formats
+
+    if format is Format.PLOTS:
+        from ...leaderboard.plots import save_plots
+
+        assert out is not None
+        for path in save_plots(board.table, out):
+            typer.echo(path)
+        return
+    if format is Format.HTML:
+        from ...leaderboard.report import build_report
+        from ..report_frames import captions_of, frames_of
+
+        text = build_report(
+            board.runs,
+            board.table,
+            partial(frames_of, data=tuple(data)),
+            partial(captions_of, data=tuple(data)),
+        )
+    else:
+        text = getattr(formats, f"to_{_WRITERS[format]}")(board.table)
+    if out is None:
+        typer.echo(text, nl=False)
+    else:
+        path = out if _is_file(out) else out / f"leaderboard.{format}"
+        _write(path, text)
+        typer.echo(path)
+
+
+_WRITERS = {
+    Format.MD: "markdown",
+    Format.CSV: "csv",
+    Format.TEX: "latex",
+    Format.JSON: "json",
+}
+
+
+def _write(path: Path, text: str) -> None:
+    from ...leaderboard.store import StoreError, write_atomically
+
+    try:
+        write_atomically(path, text.encode())
+    except StoreError as error:
+        raise UserError(str(error)) from None

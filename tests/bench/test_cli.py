@@ -166,30 +166,6 @@ def test_leaderboard_without_records(bench, tmp_path):
     assert "no folder" in bench("leaderboard", tmp_path / "none")[2]
 
 
-def test_leaderboard(bench, monkeypatch, tmp_path):
-    from vclipbench import leaderboard
-    from vclipbench.leaderboard import tables
-
-    def load(path, problems):
-        problems.append("a/record.json: is no record")
-        return ["a record"]
-
-    monkeypatch.setattr(leaderboard, "load_records", load)
-    monkeypatch.setattr(tables, "leaderboard_table", lambda records: records)
-    monkeypatch.setattr(tables, "to_markdown", lambda table: "| é |\n")
-    monkeypatch.setattr(tables, "to_csv", lambda table: "a,b\n")
-    assert bench("leaderboard", tmp_path) == (
-        0,
-        "| é |\n",
-        "left out: a/record.json: is no record\n",
-    )
-    assert bench("leaderboard", tmp_path, "--format", "csv")[1] == "a,b\n"
-    assert bench("leaderboard", tmp_path, "--strict")[:2] == (1, "| é |\n")
-    assert bench("leaderboard", tmp_path, "--out", tmp_path / "t.md")[:2] == (0, "")
-    assert (tmp_path / "t.md").read_bytes() == "| é |\n".encode()
-    assert bench("leaderboard", tmp_path, "--out", tmp_path / "none" / "t.md")[0] == 2
-
-
 def test_errors_and_exit_codes(bench, monkeypatch):
     from vclipbench.protocols.base import ProtocolError
 

@@ -118,7 +118,8 @@ MSVD = {
     ("changed", "words"),
     [
         ({"test_list__txt": "q_1_2\nc_1_2\n"}, r"test_list\.txt, line 1: q_1_2 has no caption"),
-        ({"val_list__txt": "\n"}, r"1 videos have captions and are in no list, first b_1_2"),
+        ({"val_list__txt": "a_1_3\n"}, r"1 videos have captions and are in no list, first b_1_2"),
+        ({"val_list__txt": "\n"}, r"val_list\.txt lists no videos for the split 'val'"),
         ({"test_list__txt": "c_1_2\nc_1_2\n"}, r"line 2: the video c_1_2 is already listed"),
         (
             {"captions_msvd__json": {**MSVD["captions_msvd__json"], "c_1_2": []}},

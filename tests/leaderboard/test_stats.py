@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from vclipbench.leaderboard.stats import seed_interval, wilson
 
@@ -26,3 +27,12 @@ def test_seed_interval_against_the_t_table():
 @pytest.mark.parametrize("values", [[], [1.0], [1.0, 2.0]])
 def test_no_interval_from_fewer_than_three_seeds(values):
     assert seed_interval(values) is None
+
+
+def test_seed_interval_covers_95_percent_at_three_seeds():
+    # 1.96 standard errors of the spread that is divided by n, as others print it, covers 75 %
+    values = np.random.default_rng(1).normal(60, 2, (4000, 3))
+    held = [low <= 60 <= high for low, high in map(seed_interval, values.tolist())]
+    assert 93 <= 100 * np.mean(held) <= 97
+    naive = np.abs(values.mean(1) - 60) <= 1.96 * values.std(1) / 3**0.5
+    assert 73 <= 100 * naive.mean() <= 77

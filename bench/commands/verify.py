@@ -1,0 +1,82 @@
+"""`bench verify`: records against their predictions and their protocols."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .options import Plugins, Videos
+
+if TYPE_CHECKING:
+    from ..verify import Finding
+
+Runs = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="RUN...",
+        help="Folders of runs, record.json files, or the first digits of run ids.",
+    ),
+]
+Results = Annotated[
+    Path, typer.Option("--results", help="Folder of runs in which run ids are looked up.")
+]
+SHOWN = 4
+
+
+def verify(
+    runs: Runs,
+    results: Results = Path("runs"),
+    data: Videos = None,
+    plugin: Plugins = None,
+) -> None:
+    """Compute every number of a record again from its predictions, and compare.
+
+    With --data (and always for Shapes) ids and targets are compared with the protocol's lists too.
+    """
+    from ..errors import RunFailed
+    from ..run_listing import find_records
+
+    paths = find_records(runs, results)
+    from ..show import progress
+    from ..verify import verify_file
+
+    plugins = tuple(str(p) for p in plugin or ())
+    found: list[Finding] = []
+    with progress() as bar:
+        task = bar.add_task("records", total=len(paths), note="")
+        for path in paths:
+            found.append(verify_file(path, data or (), plugins))
+            _say_twice(found)
+            _print(found[-1])
+            bar.advance(task)
+    failed = sum(bool(one.problems) for one in found)
+    if failed:
+        raise RunFailed(f"{failed} of {len(found)} records are not what they say")
+
+
+def _say_twice(found: list[Finding]) -> None:
+    """Name a run that another file has with other content."""
+    last = found[-1]
+    for other in found[:-1]:
+        if last.record and other.record and last.record.run_id == other.record.run_id:
+            same = last.path.read_bytes() == other.path.read_bytes()
+            text = f"{other.path} has the same run_id"
+            if same:
+                last.notes.append(f"{text} and content")
+            else:
+                last.problems.append(f"{text} and other content")
+
+
+def _print(found: Finding) -> None:
+    """One line: what was computed again, or what is wrong."""
+    notes = f" ({'; '.join(found.notes)})" if found.notes else ""
+    if found.problems:
+        more = len(found.problems) - SHOWN
+        what = "; ".join(found.problems[:SHOWN]) + (f"; and {more} more" if more > 0 else "")
+        typer.secho(f"WRONG  {found.name}: {what}{notes}", fg=typer.colors.RED)
+    elif found.record is not None and found.record.status != "done":
+        typer.echo(f"-      {found.name}: {'; '.join(found.notes)}")
+    else:
+        typer.echo(f"ok     {found.name}: {found.metrics} metrics computed again{notes}")

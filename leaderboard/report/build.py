@@ -1,0 +1,155 @@
+"""From runs and a table to the text of the page."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..cells import MARKS
+from ..record import Record
+from ..store import Run
+from .costs import COSTS
+from .data import Family, families_of, run_payload
+from .places import Place, places_of, strips_wanted
+from .pool import pooled
+from .strips import strips
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ..tables import Table
+
+LIMIT = 2_900_000
+"""Bytes that the page should not exceed; strips of frames take what the rest leaves."""
+STRIPS = 1_500_000
+# in this order, one script
+SCRIPTS = ("base.js", "script.js", "charts.js", "details.js", "drawer.js")
+_FOLDER = Path(__file__).parent
+
+
+def build_report(
+    runs: Sequence[Run],
+    table: Table,
+    frames: Callable[[Record, str, str], NDArray[np.uint8] | None] | None = None,
+    captions: Callable[[Record, str, str], Sequence[str] | None] | None = None,
+) -> str:
+    """The whole HTML text of the report: one file, which fetches nothing.
+
+    Equal input gives an equal text. Predictions that are missing or not as their record says are
+    named on the page, and the rest is shown.
+
+    Args:
+        runs: all runs of the table, and any others whose records should be at hand.
+        table: made from the records of these runs.
+        frames: (record, split, id of a clip) -> some of its frames in order, uint8 [n, H, W, 3] in
+            RGB, or None where they are not at hand; for the strips of single clips.
+        captions: (record, split, id of a clip) -> its captions in the protocol's order, or None.
+    """
+    families = families_of(table, runs)
+    notes: list[str] = []
+    places = {family.id: places_of(family.members, notes, captions) for family in families}
+    payload = {
+        "families": [_family(family, places[family.id]) for family in families],
+        "marks": MARKS,
+        "costs": COSTS,
+        "runs": {run.record.run_id: run_payload(run) for run in runs},
+        "strips": {},
+    }
+    page = _page(families, runs, table, notes, payload)
+    if frames is not None:
+        wanted = (item for family in families for item in strips_wanted(places[family.id]))
+        budget = min(STRIPS, LIMIT - len(page.encode()))
+        payload["strips"] = strips(wanted, frames, budget)
+        page = _page(families, runs, table, notes, payload)
+    return page
+
+
+def _family(family: Family, places: list[Place]) -> dict[str, Any]:
+    return {
+        "id": family.id,
+        "name": family.name,
+        "rows": family.rows,
+        "groups": family.groups,
+        "columns": family.columns,
+        "cells": family.cells,
+        "places": [place.payload() for place in places],
+    }
+
+
+def _page(
+    families: Sequence[Family],
+    runs: Sequence[Run],
+    table: Table,
+    notes: Sequence[str],
+    payload: dict[str, Any],
+) -> str:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(_FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"spread": spread, "figure": figure}
+    style = _text("style.css")
+    script = "(() => {\n'use strict';\n" + "".join(map(_text, SCRIPTS)) + "start();\n})();\n"
+    protocols = {run.record.identity.protocol.id for run in runs}
+    methods = {run.record.identity.method.name for run in runs}
+    return environment.get_template("page.html.j2").render(
+        families=families,
+        counts=[(len(runs), "run"), (len(methods), "method"), (len(protocols), "protocol")],
+        footer=table.footer,
+        papers=[
+            (protocol, list(frame.columns), list(frame.itertuples(index=False, name=None)))
+            for protocol, frame in table.papers.items()
+        ],
+        notes=sorted(notes),
+        style=style,
+        style_hash=_hash(style),
+        script=script,
+        script_hash=_hash(script),
+        data=script_json(pooled(payload)),
+    )
+
+
+def spread(cell: dict[str, Any]) -> str:
+    """The uncertainty of a cell in a few characters, as in the other tables; empty if unknown."""
+    if cell["std"] is not None:
+        return f"± {cell['std']:.1f}"
+    if cell["low"] is None or cell["high"] is None:
+        return ""
+    if cell["how"] == "t-seeds":
+        return f"± {(cell['high'] - cell['low']) / 2:.1f}"
+    return f"{cell['low']:.1f} to {cell['high']:.1f}"
+
+
+def figure(value: float) -> str:
+    """A cost in three digits, without an exponent."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def script_json(value: Any) -> str:
+    """JSON that may stand in a script element: no `<` could end it. Raises ValueError for NaN."""
+    text = json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text
+
+
+def _text(name: str) -> str:
+    return (_FOLDER / name).read_text("utf-8")
+
+
+def _hash(text: str) -> str:
+    """As a content security policy names an inline script or style."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
