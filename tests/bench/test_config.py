@@ -142,7 +142,11 @@ def test_numbers_and_truth_values_given_as_text(write):
         ("prompts=[]", "it needs at least one template such as 'a photo of a {}.'"),
         ("prompts=['{} {}']", "the template '{} {}' must contain exactly one {}"),
         ("prompts=['{name}']", "the template '{name}' must contain exactly one {}"),
-        ("prompts='a {}'", "'a {}' is not a list, each a text"),
+        (
+            "prompts='a {}'",
+            "'a {}' is no set of templates (vifi, bare, open-vclip) and no list of them, such as "
+            "['a photo of a {}.']",
+        ),
         ("train.micro_batch=5", "5 does not divide train.batch_size 8"),
         ("preprocess.resize=63", "63 is smaller than preprocess.size 64"),
         ("train.augment=3", "3 is not a group of keys"),
