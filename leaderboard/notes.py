@@ -19,6 +19,10 @@ RANKS = (
     "paired bootstrap draws over the items). rank: the ranks that 95 % of these draws give in the "
     "protocol's headline column."
 )
+DIFFERS = (
+    "~ a paper reports this number of this method, by a protocol that differs; what differs stands beside "
+    "its number."
+)
 VERDICTS = (
     "reproduced: ours - reported lies within our 95 % interval and the papers' error together (added as "
     "squares); papers give no scores of videos, so theirs is taken as that of a proportion of as many "
@@ -49,10 +53,12 @@ def footer(
     lines += _notes(entries) + _metric_notes(used, entries)
     lines += [CHANCE] * computed + [RANKS] * ranked
     lines += [VERDICTS] * any(one.entry for one in judged)
+    lines += [DIFFERS] * any(one.entry and one.differs for one in judged)
     for mark, meaning in MARKS.items():
         if any(mark in entry.cell.marks for entry in entries):
             lines.append(f"{mark} {meaning}.")
     lines += [f"◦ {line}" for record in used for line in _gaps(record)]
+    lines += [f"Lists of another version: {line}" for record in used for line in _unpinned(record)]
     lines += [f"Left out: {line}" for line in grid.left_out]
     return lines
 
@@ -114,6 +120,12 @@ def _metric_notes(used: Sequence[Record], entries: Sequence[Entry]) -> list[str]
     named = {rule: f"{rule} ({TIES[rule]})" if rule in TIES else rule for rule in sorted(rules)}
     ties = [f"Tie rule of retrieval{several}: {words}." for words in named.values()]
     return [note for holds, note in notes if holds] + ties
+
+
+def _unpinned(record: Record) -> list[str]:
+    plan = record.observed.effective_plan if record.observed else {}
+    names = ", ".join(plan.get("unpinned") or ())
+    return [f"{record.run_id} read {names} with --allow-unpinned"] if names else []
 
 
 def _gaps(record: Record) -> list[str]:

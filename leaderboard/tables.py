@@ -6,7 +6,7 @@ whatever is left out or marked is explained in the footer.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -90,12 +90,13 @@ def leaderboard_table(
     """
     grid = grid or make_grid(records)
     standings = standings or {}
+    judged = tuple(verdicts(grid, reported))
+    differing = {_key(one.entry) for one in judged if one.entry and one.differs}
     frames, controls = {}, []
     for family in grid.families:
         extra = _controls(family)
         controls += extra
-        frames[family.name] = _frame(family, extra, standings)
-    judged = tuple(verdicts(grid, reported))
+        frames[family.name] = _frame(family, extra, standings, differing)
     costs = {family.name: cost_table(family) for family in grid.families}
     long = _long([*grid.entries, *controls], standings, judged)
     lines = footer(grid, bool(standings), judged, bool(controls))
@@ -132,12 +133,17 @@ def _rows(family: Family, controls: Sequence[Entry]) -> list[Row]:
     return sorted(rows, key=lambda row: row.order)
 
 
-def _frame(family: Family, controls: Sequence[Entry], standings: Standings) -> DataFrame:
+def _frame(
+    family: Family,
+    controls: Sequence[Entry],
+    standings: Standings,
+    differing: Collection[tuple[str, str, Row]],
+) -> DataFrame:
     from pandas import DataFrame
 
     rows = _rows(family, controls)
     texts = {
-        (e.row, e.group.heading, e.column): _shown(e, standings)
+        (e.row, e.group.heading, e.column): _shown(e, standings) + " ~" * (_key(e) in differing)
         for e in [*family.entries, *controls]
     }
     data = {"method": [row.method for row in rows], "backbone": [row.backbone for row in rows]}

@@ -30,6 +30,11 @@ class Verdict:
     reason: str = ""
 
     @property
+    def differs(self) -> bool:
+        """Whether the paper's number is of another protocol, and is known to be."""
+        return self.reported.match_kind == "differs"
+
+    @property
     def text(self) -> str:
         """The word, with its reason."""
         return f"{self.word}: {self.reason}" if self.reason else self.word

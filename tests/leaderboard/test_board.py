@@ -164,5 +164,10 @@ def test_files(runs, quick, tmp_path):
     names = {path.name for path in (tmp_path / "made").iterdir()}
     assert names == {f"leaderboard.{x}" for x in ("md", "csv", "tex", "json")}
     assert "Beside the papers" in (tmp_path / "made" / "leaderboard.md").read_text("utf-8")
+    made = quick(
+        *("leaderboard", "runs", "--format", "html", "--format", "plots", "--out", "site"), check=0
+    )
+    assert (tmp_path / "site" / "leaderboard.html").read_text("utf-8").startswith("<!DOCTYPE html>")
+    assert "site/intervals-zs-ucf101.svg" in made.stdout.splitlines()
     quick("leaderboard", "runs", "--format", "csv", "--out", "table.csv", check=0)
     assert (tmp_path / "table.csv").read_text("utf-8").startswith("family,protocol,")

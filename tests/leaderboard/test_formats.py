@@ -136,6 +136,24 @@ def test_verdicts(b2n):
     assert found[7].word == "reproduced"
 
 
+def test_a_protocol_that_differs_from_the_paper_s_is_marked(b2n):
+    table = leaderboard_table(b2n, reported=[number(match="differs: another list")])
+    frame = table.frames["b2n"].set_index("method")
+    assert frame.loc["vifi", "b2n-hmdb51 base"] == "74.0 ± 2.5 ~"
+    assert "~" not in frame.loc["vifi", "b2n-hmdb51 novel"]
+    assert any(line.startswith("~ a paper reports") for line in table.footer)
+    assert not any(line.startswith("~") for line in leaderboard_table(b2n).footer)
+
+
+def test_lists_of_another_version_are_said(b2n):
+    plan = {"unpinned": ["a_list.txt"]}
+    seen = b2n[0].observed.model_copy(update={"effective_plan": plan})
+    lines = leaderboard_table([b2n[0].revised(observed=seen), *b2n[1:]]).footer
+    assert [line for line in lines if "a_list.txt" in line] == [
+        f"Lists of another version: {b2n[0].run_id} read a_list.txt with --allow-unpinned"
+    ]
+
+
 def test_the_error_of_a_reported_number_is_binomial():
     assert binomial_error(50.0, 400) == pytest.approx(2.5)
     assert binomial_error(73.8, 0) == 0.0

@@ -1,0 +1,52 @@
+"""The sweep behind the leaderboard asks for every method, family and seed, once."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+
+
+@pytest.fixture
+def script(monkeypatch):
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    return importlib.import_module("shapes_matrix")
+
+
+def run(script, monkeypatch, *words, codes=()):
+    """The commands that the script gives, where those named in `codes` fail."""
+    asked = []
+
+    def bench(*given):
+        asked.append([str(word) for word in given])
+        return int(given[0] in codes)
+
+    monkeypatch.setattr(script, "bench", bench)
+    monkeypatch.setattr(sys, "argv", ["shapes_matrix.py", *words])
+    with pytest.raises(SystemExit) as stop:
+        script.main()
+    return asked, stop.value.code
+
+
+def test_all_of_it(script, monkeypatch):
+    asked, code = run(script, monkeypatch, "--publish", "records")
+    assert code == 0
+    sweeps = [words for words in asked if words[0] == "sweep"]
+    assert len(sweeps) == 3 * 6
+    assert [words[0] for words in asked[len(sweeps) :]] == ["verify", "publish"]
+    first, last = sweeps[0], sweeps[-1]
+    assert {"clip", "random", "vifi-prompt"} < set(first[first.index("--methods") + 1].split(","))
+    assert not {"clip", "random"} & set(last[last.index("--methods") + 1].split(","))
+    assert [words[words.index("--seed") + 1] for words in sweeps] == ["1"] * 6 + ["2"] * 6 + [
+        "3"
+    ] * 6
+
+
+def test_nothing_is_published_after_a_failure(script, monkeypatch):
+    asked, code = run(script, monkeypatch, "--publish", "records", codes=("verify",))
+    assert "publish" not in [words[0] for words in asked]
+    assert "nothing was published" in str(code)
