@@ -12,9 +12,11 @@ from ..datasets.folder import DatasetError
 from ..protocols.audit import Audit, Listing, audit
 from ..protocols.base import Data, Protocol, ProtocolError, Split
 from ..protocols.lists import VideoList, named_list, read_list
+from .sources import data_of
 
 if TYPE_CHECKING:
     from .cell import Cell
+    from .schema import RunConfig
 
 OWN = "own"
 
@@ -75,6 +77,14 @@ def declared(words: str, data: Data) -> Listing:
         return Listing(words)
 
 
+def declared_lists(config: RunConfig, protocol: Protocol) -> list[Listing]:
+    """What --trained-on names, one after the other; raises as `declared` does."""
+    if not config.data.trained_on:
+        return []
+    data = data_of(config, protocol, ())
+    return [declared(words, data) for words in config.data.trained_on]
+
+
 def _training(dataset: str, data: Data) -> Listing:
     """The training list of a dataset, or all of them where its splits have one each."""
     parts = [part for part in catalog.card(dataset).counts if re.fullmatch(r"train\d+", part)]
@@ -104,14 +114,9 @@ def own_lists(protocol: Protocol, data: Data, seeds: Iterable[int]) -> list[tupl
 
 def audit_cell(cell: Cell) -> list[Audit]:
     """One audit for each list that a run trained on, or that its checkpoint is said to have seen."""
-    from .sources import data_of
-
     lists = {planned.split.digest(): planned.split for planned in cell.stages}
     listings = [of_split(split, cell.protocol.dataset) for split in lists.values()]
-    config = cell.resolved.config
-    if config.data.trained_on:
-        data = data_of(config, cell.protocol, ())
-        listings += [declared(words, data) for words in config.data.trained_on]
+    listings += declared_lists(cell.resolved.config, cell.protocol)
     return [audit_plan(cell.protocol, cell.plan.evaluate, listing) for listing in listings]
 
 

@@ -16,7 +16,7 @@ from ..datasets.transforms import (
     Preprocess,
 )
 from ..leaderboard.record import identity_id
-from ..protocols.base import Plan, Protocol, Split, digest
+from ..protocols.base import Data, Plan, Protocol, Split, digest
 from .config import PROTOCOL, RECIPE, Resolved
 from .errors import UserError, check_choice
 from .schema import RunConfig
@@ -107,27 +107,17 @@ def make_cell(
     if init is not None:
         wanted = tuple(s for s in wanted if _is_open(s, method, protocol, missing))
     data = data_of(config, protocol, {stage.data for stage in wanted})
-    plan = protocol.plan(variant, seed, data)
-    for split in (*plan.evaluate, *(s for s in (plan.train, plan.source) if s)):
-        _check_classes(split, protocol)
-    check_coverage(plan, protocol, config)
-    plan = limited(plan, config.data.limit)
+    plan = _checked_plan(config, protocol, variant, seed, data)
     preprocess = preprocessing(resolved, method)
     start = {**_start(resolved, method, init), "preprocess": _pixels(config, preprocess)}
-    for key, layer in resolved.sources.items() if plan.train else ():
-        # a recipe may name stages that an option drops
-        if key.startswith("stages.") and layer != RECIPE:
-            check_choice("stages: the stage", key.split(".")[1], known)
+    if plan.train:
+        _check_stages(resolved, known)
     if init is not None:
         _check_complete(wanted if plan.train else (), method, protocol, missing)
     stages = plan_stages(config, protocol, plan, seed, wanted, start, plugins)
     for stage in stages:
         _check_augment(stage, preprocess)
-    # prompts that a method's recipe brings belong to the method, as its frames do
-    source = resolved.sources.get("prompts")
-    if protocol.family == "ret" and source not in (RECIPE, PROTOCOL):
-        raise UserError(f"captions are used as they are: {protocol.id} takes no prompts")
-    prompts = None if source == RECIPE else config.prompts
+    prompts = _protocol_prompts(resolved, protocol)
     protocol_digest = protocol.digest(data, prompts, config.views.model_dump())
     identity = {
         **start,
@@ -149,6 +139,32 @@ def make_cell(
         run_id=identity_id(identity),
         code_digest=code_digest(config.method, plugins),
     )
+
+
+def _checked_plan(
+    config: RunConfig, protocol: Protocol, variant: str, seed: int, data: Data
+) -> Plan:
+    """The lists of the run, with names that can be right and enough videos, cut to data.limit."""
+    plan = protocol.plan(variant, seed, data)
+    for split in (*plan.evaluate, *(s for s in (plan.train, plan.source) if s)):
+        _check_classes(split, protocol)
+    check_coverage(plan, protocol, config)
+    return limited(plan, config.data.limit)
+
+
+def _check_stages(resolved: Resolved, known: tuple[str, ...]) -> None:
+    """Refuse settings of stages that there are not; a recipe may name stages that an option drops."""
+    for key, layer in resolved.sources.items():
+        if key.startswith("stages.") and layer != RECIPE:
+            check_choice("stages: the stage", key.split(".")[1], known)
+
+
+def _protocol_prompts(resolved: Resolved, protocol: Protocol) -> list[str] | None:
+    """The prompts that are part of the protocol: those that a recipe brings belong to the method."""
+    source = resolved.sources.get("prompts")
+    if protocol.family == "ret" and source not in (RECIPE, PROTOCOL):
+        raise UserError(f"captions are used as they are: {protocol.id} takes no prompts")
+    return None if source == RECIPE else resolved.config.prompts
 
 
 def _check_classes(split: Split, protocol: Protocol) -> None:

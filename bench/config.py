@@ -20,7 +20,8 @@ from pydantic import ValidationError
 
 from . import registry
 from .errors import UserError, nearest, one_line
-from .schema import RunConfig, leaves, schema_for, wanted
+from .fields import wanted
+from .schema import RunConfig, leaves, schema_for
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo

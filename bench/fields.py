@@ -1,12 +1,15 @@
-"""Types of the config's values. PyYAML reads `5e-6` as text: numbers and truth values given as text
-become what they say.
+"""Types of the config's values, and what they are in words.
+
+PyYAML reads `5e-6` as text: numbers and truth values given as text become what they say.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic.fields import FieldInfo
 
 
 def number(value: Any) -> Any:
@@ -53,3 +56,35 @@ class Section(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, allow_inf_nan=False, validate_default=True
     )
+
+
+def wanted(field: FieldInfo) -> str:
+    """What a field takes, in words: "a number greater than 0"."""
+    return _words(field.annotation, field.metadata)
+
+
+_KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
+_BOUNDS = {"gt": "greater than", "ge": "of at least", "lt": "less than", "le": "of at most"}
+
+
+def _words(kind: Any, metadata: list[Any]) -> str:
+    origin, args = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        own = [m for a in args[1:] for m in (a.metadata if isinstance(a, FieldInfo) else [a])]
+        return _words(args[0], own + metadata)
+    if origin in (Union, UnionType):
+        return " or ".join("null" if a is type(None) else _words(a, metadata) for a in args)
+    if origin is Literal:
+        return ("one of " if len(args) > 1 else "") + ", ".join(map(str, args))
+    if origin is list:
+        return f"a list, each {_words(args[0], [])}"
+    if origin is tuple:
+        return f"a list of {len(args)}, each {_words(args[0], [])}"
+    bounds = [
+        f"{words} {getattr(m, name):g}"
+        for name, words in _BOUNDS.items()
+        for m in metadata
+        if getattr(m, name, None) is not None
+    ]
+    noun = _KINDS.get(kind, "a list" if kind is list else "a value")
+    return " ".join([noun, " and ".join(bounds).replace("and of", "and")]).strip()

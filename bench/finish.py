@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..leaderboard.blocks import SplitData
-from ..leaderboard.bootstrap import ItemInterval, intervals, value_of
+from ..leaderboard.bootstrap import ItemInterval, intervals, value_of, wilson_interval
 from ..leaderboard.items import Items, Key, Number, split_items
-from ..leaderboard.stats import wilson
 from ..protocols.base import Metric, Protocol, Split, digest
 from ..protocols.measure import target_of
 from ..protocols.metrics import per_class_accuracy
@@ -44,16 +43,12 @@ def metric_entries(
     A metric that the items do not give, such as one of a plugin's own, has Wilson's interval if it is a
     proportion of clips that share no source, and else none.
     """
-    numbers = _numbers(metrics, _items(scored, dataset, tie_rule))
-    known = intervals(numbers, LEVEL)
+    known = intervals(numbers_of(metrics, _items(scored, dataset, tie_rule)), LEVEL)
     entries = []
     for metric in metrics:
         found = known.get((metric.name, metric.split))
         if found is None and metric.hits is not None and metric.n and not _shared(scored):
-            low, high = (100 * end for end in wilson(metric.hits, metric.n, LEVEL))
-            share = metric.hits / metric.n
-            error = 100 * float(np.sqrt(share * (1 - share) / metric.n))
-            found = ItemInterval(low, high, error, "wilson")
+            found = wilson_interval(metric.hits, metric.n, LEVEL)
         entries.append(_entry(metric, found))
     return entries
 
@@ -90,7 +85,7 @@ def _items(scored: dict[str, Scored], dataset: str, tie_rule: str) -> dict[Key, 
     return found
 
 
-def _numbers(metrics: Sequence[Metric], items: Mapping[Key, Items]) -> dict[Key, Number]:
+def numbers_of(metrics: Sequence[Metric], items: Mapping[Key, Items]) -> dict[Key, Number]:
     """Every metric whose items give its value, by name and split."""
     found: dict[Key, Number] = {}
     for metric in metrics:

@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from ..leaderboard.bootstrap import ItemInterval, intervals
 from ..leaderboard.compact import compact_captions, compact_classes, rankings_of, score_table
-from ..leaderboard.items import Key, Number, items
+from ..leaderboard.items import Key, items
 from ..leaderboard.record import SCHEMA_VERSION, Record
 from ..protocols.base import Metric, Protocol, Sample, Split
 from ..protocols.measure import measure, target_of
 from ..protocols.metrics import harmonic_mean
 from ..protocols.retrieval_metrics import best_caption, dual_softmax, ranking, retrieval_metrics
 from .evaluate import Scored
+from .finish import numbers_of
 
 Arrays = Mapping[str, Mapping[str, NDArray]]
 _RULES = {
@@ -143,16 +144,7 @@ class Rebuilt:
 
     def intervals(self, metrics: Sequence[Metric], level: float) -> dict[Key, ItemInterval]:
         """Intervals over items of these metrics, of those that the items of the arrays give."""
-        known = items(self.record, self.arrays)
-        numbers = {}
-        for metric in metrics:
-            keys = [(part.name, part.split) for part in metric.parts or (metric,)]
-            if all(key in known for key in keys):
-                halves = metric.rule == "harmonic-mean"
-                parts = tuple(known[key] for key in keys)
-                number = Number(parts, "harmonic-mean" if halves else "mean")
-                numbers[metric.name, metric.split] = number
-        return intervals(numbers, level)
+        return intervals(numbers_of(metrics, items(self.record, self.arrays)), level)
 
     def compacted(self) -> dict[str, dict[str, NDArray]]:
         """The arrays in their compact form (`leaderboard.compact`)."""

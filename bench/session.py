@@ -51,12 +51,9 @@ class Session:
     def _check_declared(self) -> None:
         """Read what --trained-on names before any work; a word that names nothing is a ProtocolError."""
         if self.resolved.config.data.trained_on:
-            from .audits import declared
-            from .sources import data_of
+            from .audits import declared_lists
 
-            data = data_of(self.resolved.config, self.protocol, ())
-            for words in self.resolved.config.data.trained_on:
-                declared(words, data)
+            declared_lists(self.resolved.config, self.protocol)
 
     def run(self, dry: bool) -> None:
         """Do all the work, or only print what it would be.

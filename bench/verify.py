@@ -14,11 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from ..datasets.folder import DatasetError
-from ..leaderboard.predictions import load_predictions
 from ..leaderboard.record import Metric as Stored
 from ..leaderboard.record import Record
 from ..leaderboard.stats import wilson
-from ..leaderboard.store import StoreError
+from ..leaderboard.store import Run, StoreError
 from ..protocols.base import Metric, Outcome, Protocol, ProtocolError, Sample, Split, digest
 from ..protocols.measure import target_of
 from . import finish
@@ -93,11 +92,10 @@ def verify_file(path: Path, data: Sequence[str] = (), plugins: Sequence[str] = (
         if record.status != "done":
             found.notes.append(f"status {record.status}: nothing to compute again")
             return found
-        if record.predictions is None:
+        arrays = Run(record, path.parent).predictions()
+        if arrays is None:
             found.problems.append("there are no predictions to compute its metrics from")
             return found
-        file = path.parent / record.predictions.file
-        arrays = load_predictions(file, record.predictions.sha256)
     except StoreError as error:
         found.problems.append(str(error))
         return found

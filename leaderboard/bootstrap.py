@@ -7,6 +7,7 @@ Application" (1997), section 3.8.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -152,6 +153,13 @@ def _percentile(number: Number, values: Array, level: float) -> ItemInterval:
     return ItemInterval(min(low, own), max(high, own), float(np.nanstd(values)), how)
 
 
+def wilson_interval(hits: int, n: int, level: float = LEVEL) -> ItemInterval:
+    """Wilson's interval in % for `hits` of n independent items, with the binomial standard error."""
+    low, high = wilson(hits, n, level)
+    share = hits / n
+    return ItemInterval(100 * low, 100 * high, 100 * math.sqrt(share * (1 - share) / n), "wilson")
+
+
 def _wilson(number: Number, level: float) -> ItemInterval | None:
     """Wilson's interval in %, where it is the right one."""
     import numpy as np
@@ -165,9 +173,7 @@ def _wilson(number: Number, level: float) -> ItemInterval | None:
         return None
     n = len(np.unique(part.units)) if settled else len(part.values)
     share = float(part.values.mean()) / 100
-    low, high = wilson(round(share * n), n, level)
-    error = 100 * float(np.sqrt(share * (1 - share) / n))
-    return ItemInterval(100 * low, 100 * high, error, "wilson")
+    return wilson_interval(round(share * n), n, level)
 
 
 def _units(numbers: Sequence[Number]) -> Array:

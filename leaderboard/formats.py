@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from .tables import Table
@@ -141,3 +141,12 @@ def _markdown(frame: DataFrame) -> list[str]:
 def _line(cells: Iterable[object]) -> str:
     texts = (" ".join(str(cell).replace("|", "\\|").split()) for cell in cells)
     return "| " + " | ".join(texts) + " |"
+
+
+WRITERS: dict[str, Callable[[Table], str]] = {
+    "md": to_markdown,
+    "csv": to_csv,
+    "tex": to_latex,
+    "json": to_json,
+}
+"""How each format is written, by the ending of its files."""

@@ -45,9 +45,8 @@ def make(root: Path = ROOT) -> dict[Path, bytes]:
     if board.problems:
         raise SystemExit("\n".join(board.problems))
     made = {Path("LEADERBOARD.md"): HEAD + formats.to_markdown(board.table)}
-    made[FOLDER / "leaderboard.csv"] = formats.to_csv(board.table)
-    made[FOLDER / "leaderboard.json"] = formats.to_json(board.table)
-    made[FOLDER / "leaderboard.tex"] = formats.to_latex(board.table)
+    for ending in ("csv", "json", "tex"):
+        made[FOLDER / f"leaderboard.{ending}"] = formats.WRITERS[ending](board.table)
     made[FOLDER / "leaderboard.html"] = build_report(
         board.runs, board.table, frames_of, captions_of
     )

@@ -135,14 +135,14 @@ def _load(word: str, results: Path) -> _Run:
     """A finished run and its numbers, which must be those of its record."""
     from ...leaderboard.bootstrap import value_of
     from ...leaderboard.items import items, numbers
-    from ...leaderboard.predictions import load_predictions
+    from ...leaderboard.store import Run
     from ..run_listing import find_record, read_record
 
     path = find_record(word, results)
     record = read_record(path).record
-    if record.status != "done" or record.predictions is None:
+    stored = Run(record, path.parent).predictions() if record.status == "done" else None
+    if stored is None:
         raise RunFailed(f"{path} has no predictions to compare: its status is {record.status}")
-    stored = load_predictions(path.parent / record.predictions.file, record.predictions.sha256)
     try:
         found = numbers(record, items(record, stored))
     except (ValueError, KeyError, IndexError) as error:

@@ -96,7 +96,8 @@ def _method_lines(entry: Entry, card: Card) -> list[str]:
 
 def _config_lines() -> list[str]:
     from ..config import shown
-    from ..schema import leaves, wanted
+    from ..fields import wanted
+    from ..schema import leaves
 
     rows = []
     for key, field in leaves().items():

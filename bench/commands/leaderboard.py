@@ -108,7 +108,7 @@ def _explained(board: Board, cell: str) -> list[str]:
 
 
 def _emit(board: Board, format: Format, out: Path | None, data: list[str]) -> None:
-    from ...leaderboard import formats
+    from ...leaderboard.formats import WRITERS
 
     if format is Format.PLOTS:
         from ...leaderboard.plots import save_plots
@@ -128,21 +128,13 @@ def _emit(board: Board, format: Format, out: Path | None, data: list[str]) -> No
             partial(captions_of, data=tuple(data)),
         )
     else:
-        text = getattr(formats, f"to_{_WRITERS[format]}")(board.table)
+        text = WRITERS[format](board.table)
     if out is None:
         typer.echo(text, nl=False)
     else:
         path = out if _is_file(out) else out / f"leaderboard.{format}"
         _write(path, text)
         typer.echo(path)
-
-
-_WRITERS = {
-    Format.MD: "markdown",
-    Format.CSV: "csv",
-    Format.TEX: "latex",
-    Format.JSON: "json",
-}
 
 
 def _write(path: Path, text: str) -> None:

@@ -69,6 +69,34 @@ Plugins = Annotated[
         "--plugin", metavar="FILE", help="A Python file with methods or protocols; repeatable."
     ),
 ]
+MethodId = Annotated[
+    str | None, typer.Option("--method", help="Method id, see `bench list methods`.")
+]
+ProtocolId = Annotated[
+    str | None, typer.Option("--protocol", help="Protocol id, see `bench list protocols`.")
+]
+BackboneName = Annotated[
+    str | None, typer.Option("--backbone", help="open_clip model name or shapes-tiny.")
+]
+Pretrained = Annotated[
+    str | None,
+    typer.Option("--pretrained", help="open_clip tag, a file, or `none` for random weights."),
+]
+Checkpoint = Annotated[
+    Path | None,
+    typer.Option("--checkpoint", help="Start from this published or own checkpoint."),
+]
+Prompts = Annotated[
+    list[str] | None,
+    typer.Option("--prompt", help="Prompt template with {} for the class; repeatable."),
+]
+Reader = Annotated[str | None, typer.Option("--reader", help="pyav, decord or torchcodec.")]
+NoVideos = Annotated[
+    bool,
+    typer.Option(
+        "--no-videos", help="With --dry-run: plan from the lists alone, without videos or weights."
+    ),
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print plan and settings, do nothing.")]
 
 

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from .options import (
     AllowUnpinned,
+    BackboneName,
+    Checkpoint,
     ClassNames,
     ConfigFile,
     Device,
     DryRun,
     IfExists,
+    MethodId,
+    NoVideos,
     OnBadVideo,
     Out,
     Plugins,
+    Pretrained,
     Probe,
+    Prompts,
     PromptSet,
+    ProtocolId,
+    Reader,
     Seeds,
     Settings,
     TieRule,
@@ -30,32 +36,22 @@ from .options import (
 
 
 def run(
-    method: Annotated[str | None, typer.Option(help="Method id, see `bench list methods`.")] = None,
-    protocol: Annotated[
-        str | None, typer.Option(help="Protocol id, see `bench list protocols`.")
-    ] = None,
+    method: MethodId = None,
+    protocol: ProtocolId = None,
     seed: Seeds = None,
     set_: Settings = None,
     config: ConfigFile = None,
     data: Videos = None,
-    backbone: Annotated[
-        str | None, typer.Option(help="open_clip model name or shapes-tiny.")
-    ] = None,
-    pretrained: Annotated[
-        str | None, typer.Option(help="open_clip tag, a file, or `none` for random weights.")
-    ] = None,
-    checkpoint: Annotated[
-        Path | None, typer.Option(help="Start from this published or own checkpoint.")
-    ] = None,
-    prompt: Annotated[
-        list[str] | None, typer.Option(help="Prompt template with {} for the class; repeatable.")
-    ] = None,
+    backbone: BackboneName = None,
+    pretrained: Pretrained = None,
+    checkpoint: Checkpoint = None,
+    prompt: Prompts = None,
     prompts: PromptSet = None,
     class_names: ClassNames = None,
     tie_rule: TieRule = None,
     allow_unpinned: AllowUnpinned = False,
     trained_on: TrainedOn = None,
-    reader: Annotated[str | None, typer.Option(help="pyav, decord or torchcodec.")] = None,
+    reader: Reader = None,
     on_bad_video: OnBadVideo = None,
     probe: Probe = None,
     device: Device = "auto",
@@ -63,13 +59,7 @@ def run(
     if_exists: IfExists = "missing",
     plugin: Plugins = None,
     dry_run: DryRun = False,
-    no_videos: Annotated[
-        bool,
-        typer.Option(
-            "--no-videos",
-            help="With --dry-run: plan from the lists alone, without videos or weights.",
-        ),
-    ] = False,
+    no_videos: NoVideos = False,
 ) -> None:
     """Train and evaluate a method under a protocol."""
     from ..config import resolve_config
