@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import zlib
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from golden import FILL, load
 from vclipbench.datasets.transforms import (
     CLIP_MEAN,
     CLIP_STD,
@@ -19,13 +18,6 @@ from vclipbench.datasets.transforms import (
     Augment,
     Preprocess,
 )
-
-GOLDEN = Path(__file__).parents[1] / "data" / "golden"
-
-
-def case(name: str) -> tuple[dict[str, Any], Any]:
-    folder = GOLDEN / name
-    return json.loads((folder / "case.json").read_text()), np.load(folder / "expected.npz")
 
 
 def clip(height: int, width: int, seed: int = 0) -> np.ndarray:
@@ -47,7 +39,7 @@ def reference(frames: np.ndarray, height: int, width: int, how: str, antialias: 
 
 @pytest.mark.parametrize("name", ["landscape", "portrait", "small"])
 def test_open_vclip_is_the_authors(name: str) -> None:
-    described, stored = case("open_vclip/transform")
+    described, stored = load("open_vclip/transform")
     crc = zlib.crc32(f"{described['seed']}:input/{name}".encode()) & 0xFFFFFFFF
     shape = described["inputs"][name]["shape"]
     frames = np.random.RandomState(crc).randint(0, 256, size=shape).astype(np.uint8)
@@ -60,12 +52,9 @@ def test_open_vclip_is_the_authors(name: str) -> None:
 
 @pytest.mark.parametrize("pipeline", ["bicubic-square", "bicubic-square-antialias"])
 def test_clip_vip_is_the_authors(pipeline: str) -> None:
-    described, stored = case("clip_vip/protocol")
-    spec = importlib.util.spec_from_file_location("golden_fill", GOLDEN / "fill.py")
-    fill = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(fill)
+    described, stored = load("clip_vip/protocol")
     shape = tuple(described["transform"]["shape"])
-    noise = fill.clip_input(described["seed"], shape, "transform")
+    noise = FILL.clip_input(described["seed"], shape, "transform")
     frames = np.clip(noise * 64 + 128, 0, 255).astype(np.uint8)
     size = described["transform"]["input_res"][0]
     preprocess = Preprocess(size=size, resize=None, pipeline=pipeline)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
+from hand_items import clips, names
+from script_modules import load_script
 from vclipbench.leaderboard import bootstrap
 from vclipbench.leaderboard.bootstrap import (
     DRAWS,
@@ -18,17 +17,6 @@ from vclipbench.leaderboard.bootstrap import (
 )
 from vclipbench.leaderboard.items import Items, Number
 from vclipbench.leaderboard.stats import wilson
-
-SCRIPT = Path(__file__).parents[2] / "scripts" / "simulate_intervals.py"
-
-
-def names(n, prefix="v"):
-    return np.array([f"{prefix}{i:04d}" for i in range(n)])
-
-
-def clips(right, groups=None):
-    right = np.asarray(right)
-    return Number((Items(names(len(right)), 100.0 * right, groups, clips=True),))
 
 
 def every_rule(rng, n=40, labels=3):
@@ -182,10 +170,7 @@ def test_a_label_without_positives_in_a_draw_does_not_count():
 
 @pytest.fixture(scope="module")
 def simulate():
-    spec = importlib.util.spec_from_file_location("simulate_intervals", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("simulate_intervals")
 
 
 def shares(found):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
+from hand_items import clips, names
 from scipy.stats import binom, binomtest
+from script_modules import load_script
 from vclipbench.leaderboard.items import Items, Number
 from vclipbench.leaderboard.paired import (
     check_same_items,
@@ -16,18 +15,6 @@ from vclipbench.leaderboard.paired import (
     over_seeds,
     smallest_discordant,
 )
-
-SCRIPT = Path(__file__).parents[2] / "scripts" / "simulate_intervals.py"
-
-
-def names(n, prefix="v"):
-    return np.array([f"{prefix}{i:04d}" for i in range(n)])
-
-
-def clips(right, groups=None, ids=None):
-    right = np.asarray(right)
-    ids = names(len(right)) if ids is None else ids
-    return Number((Items(ids, 100.0 * right, groups, clips=True),))
 
 
 def one_side(only_a, only_b, both=30, neither=20):
@@ -160,10 +147,7 @@ def test_three_seeds_get_a_term_from_t():
 
 @pytest.fixture(scope="module")
 def simulate():
-    spec = importlib.util.spec_from_file_location("simulate_intervals", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("simulate_intervals")
 
 
 def test_tests_hold_their_level(simulate):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 import re
 import shutil
 import subprocess
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from script_modules import load_script
 from vclipbench import methods, protocols
 from vclipbench.leaderboard import reported
 from vclipbench.leaderboard.cells import Column
@@ -39,12 +39,7 @@ HM_EXCEPTIONS: dict[tuple[str, str, str | None], str] = {}
 
 @pytest.fixture(scope="module")
 def script():
-    spec = importlib.util.spec_from_file_location(
-        "write_reported", ROOT / "scripts" / "write_reported.py"
-    )
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("write_reported")
 
 
 @pytest.fixture

@@ -1,26 +1,22 @@
 """The language model of the Shapes world: its text, its tokenizer, its weights as shipped."""
 
-import importlib.util
 import json
 from importlib import resources
 from pathlib import Path
 
 import pytest
 import torch
+from script_modules import load_script
 from vclipbench.datasets.shapes.text import vocabulary
 from vclipbench.datasets.shapes.world import BACKGROUNDS, COLOURS, MOTIONS, SHAPES
 from vclipbench.methods.language_model import load_language_model
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "train_shapes_lm.py"
 FOLDER = Path(str(resources.files("vclipbench.methods"))) / "weights" / "shapes_lm"
 
 
 @pytest.fixture(scope="module")
 def script():
-    spec = importlib.util.spec_from_file_location("train_shapes_lm", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("train_shapes_lm")
 
 
 @pytest.fixture(scope="module")

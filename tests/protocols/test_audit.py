@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 import json
 from collections import Counter
 from pathlib import Path
 
 import pytest
 from annotation_roots import ANNOTATIONS
+from script_modules import load_script
 from vclipbench.protocols.audit import (
     INCOMPARABLE,
     Audit,
@@ -36,11 +36,7 @@ DATASETS = ("ucf101", "hmdb51", "k600")
 
 
 def script():
-    path = ROOT / "scripts" / "write_overlap.py"
-    spec = importlib.util.spec_from_file_location("write_overlap", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("write_overlap")
 
 
 def table_names(dataset: str, verdicts: set[str] | None = None) -> list[str]:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import fnmatch
-import importlib.util
 import re
-from pathlib import Path
 
 import pytest
+from script_modules import load_script
 from vclipbench.protocols import BUILTIN
 from vclipbench.protocols.faults import FAULTS, KINDS, Fault, faults_of
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "write_faults.py"
 LITERAL = """
 zs-ucf101 zs-ucf101-full zs-ucf101-halves zs-hmdb51 zs-hmdb51-full zs-hmdb51-all zs-hmdb51-halves
 zs-k600 zs-k600-clean zs-k600-test
@@ -30,12 +28,7 @@ def ids(protocol: str) -> set[str]:
 
 @pytest.fixture(scope="module")
 def script():
-    spec = importlib.util.spec_from_file_location("write_faults", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("write_faults")
 
 
 def test_the_list_of_protocols_is_the_package_s():

@@ -2,13 +2,13 @@
 
 import csv
 import gzip
-import importlib.util
 import io
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from golden import FILL, GOLDEN
 from vclipbench.protocols.finite import NotFinite
 from vclipbench.protocols.retrieval_metrics import (
     best_caption,
@@ -18,21 +18,13 @@ from vclipbench.protocols.retrieval_metrics import (
     retrieval_metrics,
 )
 
-GOLDEN = Path(__file__).parents[1] / "data" / "golden"
 REAL = Path(__file__).resolve().parents[3] / "shared/data/annotations/retrieval/msrvtt_similarity"
 NAMES = ("r1", "r5", "r10", "medr", "mnr")
 
 
-def load_fill():
-    spec = importlib.util.spec_from_file_location("golden_fill", GOLDEN / "fill.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 CASE = json.loads((GOLDEN / "clip_vip/metrics/case.json").read_text())
 EXPECTED = np.load(GOLDEN / "clip_vip/metrics/expected.npz")
-NOISE = load_fill().clip_input
+NOISE = FILL.clip_input
 
 
 def square():

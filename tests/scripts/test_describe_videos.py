@@ -1,6 +1,5 @@
 """scripts/describe_videos.py with tiny models of random weights; the reader of its file."""
 
-import importlib.util
 import json
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import av
 import numpy as np
 import pytest
 import torch
+from script_modules import load_script
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import (
     BlipConfig,
@@ -31,10 +31,7 @@ WORDS = [
 
 @pytest.fixture(scope="module")
 def script():
-    spec = importlib.util.spec_from_file_location("describe_videos", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("describe_videos")
 
 
 def tokenizer(**more):

@@ -1,7 +1,6 @@
 """scripts/fake_root.py: miniature roots that the readers take for real ones."""
 
 import csv
-import importlib
 import subprocess
 import sys
 from collections import Counter
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from annotation_roots import ANNOTATIONS, link_roots
+from script_modules import load_script
 from vclipbench.datasets import catalog, reference_lists
 from vclipbench.datasets.folder import EXTENSIONS
 from vclipbench.datasets.roots import Roots
@@ -48,11 +48,7 @@ CAPTIONED = [
 
 @pytest.fixture(scope="module")
 def script():
-    sys.path.insert(0, str(SCRIPTS))
-    try:
-        yield importlib.import_module("fake_root")
-    finally:
-        sys.path.remove(str(SCRIPTS))
+    return load_script("fake_root")
 
 
 @pytest.fixture(scope="module")

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
-from pathlib import Path
 
 import pytest
-
-SCRIPTS = Path(__file__).parents[2] / "scripts"
+from script_modules import load_script
 
 
 @pytest.fixture
-def script(monkeypatch):
-    monkeypatch.syspath_prepend(str(SCRIPTS))
-    return importlib.import_module("shapes_matrix")
+def script():
+    return load_script("shapes_matrix")
 
 
 def run(script, monkeypatch, *words, codes=()):

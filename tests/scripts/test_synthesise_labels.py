@@ -1,13 +1,12 @@
 """scripts/synthesise_labels.py with a tiny model of random weights; JSON-lines files; merging labels."""
 
-import importlib.util
 import json
-from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 import torch
+from script_modules import load_script
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import (
     CLIPImageProcessor,
@@ -22,7 +21,6 @@ from vclipbench.datasets.folder import DatasetError
 from vclipbench.datasets.jsonl import JsonLines, read_rows
 from vclipbench.datasets.labels import merged, read_labels
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "synthesise_labels.py"
 CHAT = (
     "{% for m in messages %}{% for c in m['content'] %}"
     "{% if c['type'] == 'image' %}<image>{% else %}{{ c['text'] }}{% endif %}"
@@ -32,10 +30,7 @@ CHAT = (
 
 @pytest.fixture(scope="module")
 def script():
-    spec = importlib.util.spec_from_file_location("synthesise_labels", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("synthesise_labels")
 
 
 @pytest.fixture(scope="module")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from pathlib import Path
 
 import pytest
 from annotation_roots import ANNOTATIONS, link_roots
+from script_modules import load_script
 from vclipbench.datasets.roots import Roots
 from vclipbench.protocols import BUILTIN
 from vclipbench.protocols.base import Data
@@ -17,12 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def script():
-    spec = importlib.util.spec_from_file_location(
-        "write_protocols", ROOT / "scripts" / "write_protocols.py"
-    )
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("write_protocols")
 
 
 @pytest.fixture(scope="module")

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import io
-import sys
 from functools import cache
 from pathlib import Path
 
 from annotation_roots import link_roots
+from script_modules import load_script
 
-SCRIPTS = Path(__file__).parents[2] / "scripts"
 DATASETS = ("hmdb51", "k600", "msvd", "charades")
 
 
@@ -19,11 +17,7 @@ DATASETS = ("hmdb51", "k600", "msvd", "charades")
 def fake_root(base: Path) -> Path:
     """A folder in `base` with one video a class of each list; tests that change it copy it."""
     annotations = link_roots(base / "annotations")
-    sys.path.insert(0, str(SCRIPTS))
-    try:
-        script = importlib.import_module("fake_root")
-    finally:
-        sys.path.remove(str(SCRIPTS))
+    script = load_script("fake_root")
     words = [*DATASETS, "--annotations", annotations, "--out", base / "fake", "--per-class", 1]
     with contextlib.redirect_stdout(io.StringIO()):
         assert script.main(list(map(str, words))) == 0

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import importlib
-import sys
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from unittest.mock import patch
 
 from annotation_roots import link_roots
+from script_modules import load_script
 from vclipbench.datasets import reference_lists
 from vclipbench.datasets.roots import Roots
 from vclipbench.protocols import BUILTIN
 from vclipbench.protocols.base import Data, Plan, Protocol, Split
 
-SCRIPTS = Path(__file__).parents[2] / "scripts"
 FAKED = ("k400", "msrvtt", "didemo", "lsmdc")  # some of their files cannot be had freely
 FAKE_SHOTS = 2  # videos of a class in the stand-in for the training list of Kinetics-400
 
@@ -41,11 +40,7 @@ def whole_root(base: Path) -> Path:
     Tests that change files make roots of their own.
     """
     folder = link_roots(base / "whole")
-    sys.path.insert(0, str(SCRIPTS))
-    try:
-        fake = importlib.import_module("fake_lists")
-    finally:
-        sys.path.remove(str(SCRIPTS))
+    fake = load_script("fake_lists")
     for id in FAKED:
         (folder / id).mkdir(exist_ok=True)
         making = fake.Making(folder / id, folder, per_class=FAKE_SHOTS, seed=0)
