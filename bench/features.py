@@ -123,10 +123,13 @@ def _modules(method: nn.Module) -> str:
 
 
 def _plain(value: Any) -> str | None:
-    """A setting of a module as text: numbers, words, tuples of them, and functions by name."""
+    """A setting of a module as text: numbers, words, tuples of them, and functions by name.
+
+    No tuples of tuples: Open-VCLIP keeps addresses of tensors in one, which differ in every process.
+    """
     if isinstance(value, bool | int | float | str):
         return repr(value)
-    if isinstance(value, tuple) and value and all(map(_plain, value)):
+    if isinstance(value, tuple) and value and all(isinstance(v, int | float | str) for v in value):
         return repr(value)
     return getattr(value, "__qualname__", None) if callable(value) else None
 

@@ -9,6 +9,7 @@ from vclipbench.bench import features
 from vclipbench.bench.config import resolve_config
 from vclipbench.bench.features import address, encoding_parts
 from vclipbench.bench.session import Session
+from vclipbench.methods import Batch
 
 CPU = torch.device("cpu")
 
@@ -180,3 +181,17 @@ def test_device_libraries_and_precision_of_float32(cell, monkeypatch):
     finally:
         torch.backends.cuda.matmul.fp32_precision = before
     assert len(seen) == 6
+
+
+@pytest.mark.parametrize("method", ["open-vclip", "open-vclip++", "llm-multilabel", "vifi-prompt"])
+def test_what_a_method_keeps_from_training_does_not_count(tmp_path, method):
+    """A run that has just trained leaves features where one that found its training looks for them."""
+    trained = cell_of(tmp_path, method=method, protocol="b2n-shapes")
+    before = encoding_parts(trained, CPU)
+    frames = torch.zeros(2, 8, 3, 64, 64)
+    batch = Batch(frames, ["a", "b"], torch.eye(2), descriptions=["c", "d"])
+    for planned in trained.stages:
+        trained.method.enter(planned.stage)
+        trained.method.loss(batch)
+    trained.method.enter(None)
+    assert encoding_parts(trained, CPU) == before
