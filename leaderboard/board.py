@@ -19,7 +19,8 @@ class Board:
     Attributes:
         runs: every valid record with its folder. grid: what is compared with what.
         standings: rank intervals. table: as shown.
-        problems: files that are no valid records or predictions, and protocols in two versions.
+        problems: files that are no valid records or predictions, records that their predictions
+            contradict, rows without a rank, and protocols in two versions.
     """
 
     runs: tuple[Run, ...]
@@ -30,17 +31,25 @@ class Board:
 
 
 def make_board(root: Path, reported: bool = False, ranks: bool = True) -> Board:
-    """Read the runs below `root`; raises StoreError if it is no folder."""
+    """Read the runs below `root`; raises StoreError if it is no folder.
+
+    Args:
+        ranks: also read the predictions; without, no record is held against them.
+    """
     problems: list[str] = []
     runs = tuple(load_runs(root, problems))
     problems = [f"left out: {problem}" for problem in problems]
     grid = make_grid(run.record for run in runs)
-    problems += _versions(grid)
     standings: Standings = {}
     if ranks:
-        from .standings import standings_of
+        from .standings import read_items, standings_of
 
-        standings = standings_of(grid, runs, problems)
+        read = read_items(grid, runs, problems)
+        if read.false:
+            runs = tuple(run for run in runs if run.record.run_id not in read.false)
+            grid = make_grid(run.record for run in runs)
+        standings = standings_of(grid, read, problems)
+    problems += _versions(grid)
     table = leaderboard_table(
         (), reported=load_reported() if reported else (), standings=standings, grid=grid
     )

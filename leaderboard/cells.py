@@ -16,7 +16,7 @@ RANKING = (("r1", "R@1"), ("r5", "R@5"), ("r10", "R@10"), ("medr", "MedR"), ("mn
 
 MARKS = {
     "†": "classes that should be unseen are among the declared training data",
-    "?": "the training data is not known",
+    "?": "the training data is not known; behind rows without this mark, that of the backbone may not be",
     "◦": "not all items of the protocol were scored",
     "‡": "the checkpoint was selected on the test data",
 }
@@ -82,15 +82,20 @@ class Cell:
     unit: str
     """%, rank, ...; empty: a plain number."""
     interval: Interval | None
+    """Over seeds where there are three or more, over items of one run; None for two seeds."""
     std_over_splits: float | None
     marks: str
     run_ids: tuple[str, ...]
+    values: tuple[float, ...] = ()
+    """Of each seed, in the order of `run_ids`; none of a cell that is computed."""
 
     @property
-    def shows(self) -> Literal["splits", "seeds", "items", "nothing"]:
+    def shows(self) -> Literal["splits", "seeds", "items", "values", "nothing"]:
         """The source of the spread that `text` shows."""
         if self.std_over_splits is not None:
             return "splits"
+        if len(self.values) == 2:
+            return "values"
         if self.interval is None:
             return "nothing"
         return "seeds" if self.interval.method == "t-seeds" else "items"
@@ -101,6 +106,8 @@ class Cell:
         words = [f"{self.value:.1f}"]
         if self.std_over_splits is not None:
             words.append(f"± {self.std_over_splits:.1f}")
+        elif self.shows == "values":
+            words.append("({:.1f}, {:.1f})".format(*self.values))
         elif self.interval is not None:
             low, high, *_ = self.interval
             half = f"± {(high - low) / 2:.1f}"
@@ -185,27 +192,16 @@ def fill(column: Column, records: list[Record]) -> Cell | None:
     if ends is not None:
         interval: Interval | None = Interval(*ends, "t-seeds", SEED_LEVEL)
     else:
-        interval = _item_interval([column.interval_metric(record) for record in used])
+        # two seeds are too few for an interval over seeds, and one over items would leave their spread out
+        interval = _stored(column.interval_metric(used[0])) if len(used) == 1 else None
     spread = None
     if column.rule == "mean":
         by_split = zip(*(parts for _, parts in taken), strict=True)
         spread = stdev(fmean(metric.value for metric in split) for split in by_split)
     marks = "".join(mark for mark in MARKS if any(_has(mark, column, r) for r in used))
     ids = tuple(record.run_id for record in used)
-    return Cell(fmean(values), taken[0][1][0].unit, interval, spread, marks, ids)
-
-
-def _item_interval(metrics: list[Metric | None]) -> Interval | None:
-    """The items' interval of one run; of two, the mean of their ends.
-
-    Two seeds are scored on the same items, so averaging them does not make it narrower; the mean
-    of the ends holds however strongly the two agree. None if the runs used different methods.
-    """
-    given = [interval for metric in metrics if (interval := _stored(metric)) is not None]
-    if len(given) < len(metrics) or len({(i.method, i.level) for i in given}) > 1:
-        return None
-    low, high = fmean(i.low for i in given), fmean(i.high for i in given)
-    return given[0]._replace(low=low, high=high)
+    unit = taken[0][1][0].unit
+    return Cell(fmean(values), unit, interval, spread, marks, ids, tuple(values))
 
 
 def _stored(m: Metric | None) -> Interval | None:

@@ -12,9 +12,10 @@ from .record import Record, SplitData
 def chance(column: Column, record: Record) -> float | None:
     """The expected number of a method that ranks at random, in the column's unit; None: not known.
 
-    Of K classes top-k finds k/K. Of n items with one text each R@k is k/n, and the mean and the
-    median rank are (n + 1)/2. Mean average precision and texts that share a video have no
-    formula this simple: there a run of `random` has to be.
+    It is that of the protocol's whole list, also where a record scored a part of it. Of K classes
+    top-k finds k/K. Of n items with one text each R@k is k/n, and the mean and the median rank are
+    (n + 1)/2. Mean average precision and texts that share a video have no formula this simple: there
+    a run of `random` has to be.
     """
     parts = column.parts(record)
     if parts is None:
@@ -30,13 +31,13 @@ def chance(column: Column, record: Record) -> float | None:
 
 
 def _of(name: str, data: SplitData | None) -> float | None:
-    if data is None or not data.n_scored:
+    if data is None or not data.n_expected:
         return None
     top = re.fullmatch(r"top(\d+)(_mean)?", name)
     if top and data.kind == "classes" and data.classes:
         return min(100.0, 100 * int(top[1]) / len(data.classes))
     rank = re.fullmatch(r"(dsl_)?(t2v|v2t)_(r(\d+)|medr|mnr)", name)
     if rank and data.kind == "captions":
-        n = data.n_scored
+        n = data.n_expected
         return min(100.0, 100 * int(rank[4]) / n) if rank[4] else (n + 1) / 2
     return None

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from .grid import Family
 from .record import Record
-from .rows import Row
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -37,10 +36,12 @@ def cost_table(family: Family) -> DataFrame:
         for record in records:
             machines[hardware(record)].append(record)
         lines += [
-            [row.method, row.backbone, *_figures(row, some), machine]
+            [row.method, row.backbone, row.checkpoint, *map(_number, figures(some)), machine]
             for machine, some in sorted(machines.items())
         ]
-    return DataFrame(lines, columns=["method", "backbone", *COLUMNS, "machine"], dtype=str)
+    columns = ["method", "backbone", "checkpoint", *COLUMNS, "machine"]
+    frame = DataFrame(lines, columns=columns, dtype=str)
+    return frame if frame["checkpoint"].any() else frame.drop(columns="checkpoint")
 
 
 def hardware(record: Record) -> str:
@@ -48,12 +49,16 @@ def hardware(record: Record) -> str:
     environment = record.environment
     if environment.gpu_model:
         return f"{environment.gpu_count} x {environment.gpu_model}"
-    threads = f", {environment.cpu_threads} threads" if environment.cpu_threads else ""
+    number = environment.cpu_threads
+    threads = f", {number} thread{'s' * (number != 1)}" if number else ""
     return f"{environment.cpu or 'unknown processor'}{threads}"
 
 
 def figures(records: Sequence[Record]) -> list[float | None]:
-    """The numbers of COLUMNS, unrounded; None where no run says it."""
+    """The numbers of COLUMNS, unrounded; None where no run says it.
+
+    Training took 0 h where nothing was trained; what a checkpoint took before it came here is not known.
+    """
     costs = [r.cost for r in records if r.cost is not None]
     trainable = [r.observed.trainable_params / 1e6 for r in records if r.observed is not None]
     flops = [c.flops_per_view / 1e9 for c in costs if c.flops_per_view is not None]
@@ -61,7 +66,8 @@ def figures(records: Sequence[Record]) -> list[float | None]:
     memory = [c.peak_memory_mb for c in costs if c.peak_memory_mb is not None]
     hours = [seconds / 3600 for c in costs if (seconds := c.seconds.get("train"))]
     middle = [median(found) if found else None for found in (trainable, flops, speeds, memory)]
-    return [*middle, max(hours, default=None)]
+    untrained = all(r.identity.train is None and r.identity.init is None for r in records)
+    return [*middle, max(hours, default=0.0 if records and untrained else None)]
 
 
 def encoded(record: Record) -> bool:
@@ -70,13 +76,8 @@ def encoded(record: Record) -> bool:
     return not plan.get("reused_features")
 
 
-def _figures(row: Row, records: Sequence[Record]) -> list[str]:
-    shown = figures(records)
-    if not any(r.identity.train for r in records):
-        shown[-1] = 0.0
-    return ["" if value is None else _number(value) for value in shown]
-
-
-def _number(value: float) -> str:
-    """Three digits, without an exponent."""
+def _number(value: float | None) -> str:
+    """Three digits, without an exponent; empty where it is not known."""
+    if value is None:
+        return ""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

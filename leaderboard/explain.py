@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 
 from .cells import MARKS
@@ -26,8 +27,7 @@ def explain(
         standing = standings.get((entry.group.heading, entry.column.name, entry.row))
         lines += _lines(entry, records, standing)
         lines += [
-            f"  reported {v.reported.value} ({v.reported.source}, {v.reported.table or '?'}): "
-            f"{v.difference:+.2f}, {v.text}"
+            f"  reported {v.reported.value} ({_source(v)}): {v.difference:+.2f}, {v.text}"
             for v in judged
             if v.entry is entry and v.difference is not None
         ]
@@ -36,34 +36,40 @@ def explain(
 
 
 def find(grid: Grid, cell: str) -> list[Entry]:
-    """The entries with that name; ValueError if there is none."""
-    parts = [part.strip().lower() for part in cell.split("/")]
-    if not 2 <= len(parts) <= 3 or not all(parts):
+    """The entries with that name, of every backbone and checkpoint; ValueError if there is none."""
+    wanted = _folded(cell)
+    if "/" not in wanted.strip("/"):
         raise ValueError(f"{cell!r} is no cell: METHOD/PROTOCOL/COLUMN is, e.g. vifi/b2n-shapes/HM")
-    names = {_name(entry): entry for entry in grid.entries}
-    found = [
-        entry
-        for (method, protocol, column), entry in names.items()
-        if parts[0] in (method, method.split(" ")[0])
-        and parts[1] in (protocol, entry.group.protocol.lower())
-        and parts[2:] in ([], [column])
-    ]
+    found = [entry for entry in grid.entries if wanted in _names(entry)]
     if not found:
-        known = ["/".join(name) for name in names]
-        near = difflib.get_close_matches("/".join(parts), known, 3, 0.4) or known[:3]
+        known = list(dict.fromkeys(_names(entry)[0] for entry in grid.entries))
+        near = difflib.get_close_matches(wanted, known, 3, 0.4) or known[:3]
         raise ValueError(
             f"no cell is called {cell!r}; there are {len(known)}, e.g. {', '.join(near)}"
         )
     return found
 
 
-def _name(entry: Entry) -> tuple[str, str, str]:
-    return entry.row.method.lower(), entry.group.heading.lower(), entry.column.name.lower()
+def _names(entry: Entry) -> list[str]:
+    """All names of a cell, the full one first; whole texts, as labels may hold a / themselves."""
+    method = entry.row.method
+    return [
+        _folded(f"{who}/{where}{what}")
+        for what in (f"/{entry.column.name}", "")
+        for who in (method, method.split(" ")[0])
+        for where in (entry.group.heading, entry.group.protocol)
+    ]
+
+
+def _folded(name: str) -> str:
+    return re.sub(r"\s*/\s*", "/", name.strip().lower())
 
 
 def _lines(entry: Entry, records: Mapping[str, Record], standing: Standing | None) -> list[str]:
     cell, unit = entry.cell, entry.cell.unit
-    head = f"{entry.row.method} on {entry.row.backbone}, {entry.group.heading}, {entry.column.name}"
+    row = entry.row
+    where = [row.checkpoint, entry.group.heading, entry.column.name]
+    head = ", ".join(word for word in (f"{row.method} on {row.backbone}", *where) if word)
     lines = [head, f"  {cell.value!r} {unit}, the mean of {len(cell.run_ids)} runs".rstrip()]
     if cell.interval is not None:
         low, high, method, level = cell.interval
@@ -84,3 +90,9 @@ def _lines(entry: Entry, records: Mapping[str, Record], standing: Standing | Non
         when = (record.finished_utc or record.created_utc)[:10]
         lines.append(f"  run {run_id}, {seed}, {when}: {', '.join(numbers)}")
     return lines
+
+
+def _source(verdict: Verdict) -> str:
+    number = verdict.reported
+    via = f"via {number.via}" if number.via else ""
+    return ", ".join(word for word in (number.source, number.table, via) if word)

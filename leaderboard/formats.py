@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from .papers import MEASURED
 from .tables import Table
 
 if TYPE_CHECKING:
@@ -20,6 +22,9 @@ TITLES = {
     "ml": "Open-vocabulary multi-label",
 }
 PAPERS = "Beside the papers"
+COSTS = "What it took"
+_WORDS = ("method", "backbone", "checkpoint", "frames, views", "selection", "source", "machine")
+"""Columns of words, which LaTeX sets from the left."""
 
 _LATEX = {
     "\\": r"\textbackslash{}",
@@ -30,7 +35,7 @@ _LATEX = {
     "_": r"\_",
     "{": r"\{",
     "}": r"\}",
-    "~": r"\textasciitilde{}",
+    "~": r"$\sim$",
     "^": r"\textasciicircum{}",
     "±": r"$\pm$",
     "≈": r"$\approx$",
@@ -51,7 +56,7 @@ def to_markdown(table: Table) -> str:
     for family, frame in table.frames.items():
         lines += [f"### {title(family)}", "", *_markdown(frame), ""]
         if family in table.costs and len(table.costs[family]):
-            lines += ["What it took:", "", *_markdown(table.costs[family]), ""]
+            lines += [f"{COSTS}:", "", *_markdown(table.costs[family]), ""]
     if table.papers:
         lines += [f"### {PAPERS}", ""]
     for protocol, frame in table.papers.items():
@@ -79,22 +84,25 @@ def to_json(table: Table) -> str:
 
 
 def to_latex(table: Table) -> str:
-    r"""One `table*` per family for a paper, with the rules of booktabs, and the notes below.
+    r"""The same tables as in Markdown, each a `table*` with the rules of booktabs, and the notes below.
 
     Needs \usepackage{booktabs} and \usepackage{graphicx}, which fits wide tables to the page.
     """
-    blocks = [
-        "% \\usepackage{booktabs,graphicx}",
-        *(_latex_table(title(family), frame) for family, frame in table.frames.items()),
-    ]
+    blocks = ["% \\usepackage{booktabs,graphicx}"]
+    for family, frame in table.frames.items():
+        blocks.append(_latex_table(title(family), frame))
+        if family in table.costs and len(table.costs[family]):
+            blocks.append(_latex_table(f"{COSTS}: {title(family)}", table.costs[family]))
+    for protocol, frame in table.papers.items():
+        # a page is narrow: columns in which nothing was measured are left out
+        words = [c for c in frame.columns if not c.endswith(MEASURED) or frame[c].any()]
+        blocks.append(_latex_table(f"{PAPERS}: {protocol}", frame[words]))
     notes = "\n".join(f"  \\item{{}} {latex_text(line)}" for line in table.footer)
     blocks.append("{\\footnotesize\n\\begin{itemize}\n" + notes + "\n\\end{itemize}}")
     return "\n\n".join(blocks) + "\n"
 
 
 def _latex_table(caption: str, frame: DataFrame) -> str:
-    words = list(frame.columns)
-    left = sum(word in ("method", "backbone", "checkpoint") for word in words)
     rows = "\n".join(
         "    " + " & ".join(map(latex_text, row)) + r" \\"
         for row in frame.itertuples(index=False, name=None)
@@ -105,9 +113,9 @@ def _latex_table(caption: str, frame: DataFrame) -> str:
             r"  \centering",
             f"  \\caption{{{latex_text(caption)}}}",
             r"  \resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
-            f"  \\begin{{tabular}}{{{'l' * left}{'r' * (len(words) - left)}}}",
+            f"  \\begin{{tabular}}{{{''.join(map(_alignment, frame.columns))}}}",
             r"    \toprule",
-            "    " + " & ".join(map(latex_text, words)) + r" \\",
+            "    " + " & ".join(map(latex_text, frame.columns)) + r" \\",
             r"    \midrule",
             rows,
             r"    \bottomrule",
@@ -117,12 +125,21 @@ def _latex_table(caption: str, frame: DataFrame) -> str:
     )
 
 
+def _alignment(column: str) -> str:
+    """Words from the left, numbers from the right; verdicts are sentences and need several lines."""
+    return "p{5cm}" if column.endswith(MEASURED) else "l" if column in _WORDS else "r"
+
+
 def latex_text(text: object) -> str:
-    """Any text as LaTeX prints it; **bold** as Markdown has it becomes bold."""
-    words = str(text)
-    bold = words.startswith("**") and words.endswith("**") and len(words) > 4
-    inner = "".join(_LATEX.get(letter, letter) for letter in (words[2:-2] if bold else words))
-    return f"\\textbf{{{inner}}}" if bold else inner
+    """Any text as LaTeX prints it; a start in **bold**, as Markdown has it, becomes bold."""
+    bold, rest = "", str(text)
+    if found := re.match(r"\*\*(.+?)\*\*", rest):
+        bold, rest = f"\\textbf{{{_escaped(found[1])}}}", rest[found.end() :]
+    return bold + _escaped(rest)
+
+
+def _escaped(text: str) -> str:
+    return "".join(_LATEX.get(letter, letter) for letter in text)
 
 
 def _plain(frame: DataFrame) -> list[dict[str, object]]:

@@ -8,16 +8,18 @@ from collections.abc import Sequence
 from .cells import MARKS
 from .grid import Entry, Grid
 from .record import Record, record_text
-from .verdicts import Verdict
+from .verdicts import Verdict, unpinned_lists
 
 CHANCE = (
-    "chance (computed): k/K for top-k among K classes, k/n for R@k among n items; no run of random "
-    "is here."
+    "chance (computed): k/K for top-k among K classes, k/n for R@k among n items; where no run of "
+    "random has a number."
 )
 RANKS = (
     "Bold: the best of its column, and no other is close. ≈: not separable from the best (95 % of "
     "paired bootstrap draws over the items). rank: the ranks that 95 % of these draws give in the "
-    "protocol's headline column."
+    "protocol's headline column. Two rows of one run each, of clips that share no source, are separable "
+    "where the exact McNemar test says so. Three seeds or more add their spread to the draws; one or two "
+    "do not, so that rank and bold of such rows know nothing of it."
 )
 DIFFERS = (
     "~ a paper reports this number of this method, by a protocol that differs; what differs stands beside "
@@ -26,7 +28,8 @@ DIFFERS = (
 VERDICTS = (
     "reproduced: ours - reported lies within our 95 % interval and the papers' error together (added as "
     "squares); papers give no scores of videos, so theirs is taken as that of a proportion of as many "
-    "independent items. not comparable: the reason stands behind it."
+    "independent items. Nothing is judged where half our interval is above 6 points. not comparable: "
+    "the reason stands behind it."
 )
 
 # of items that share the score of a query's own; a rule that is not here is only named
@@ -74,8 +77,12 @@ def _notes(entries: Sequence[Entry]) -> list[str]:
         ("seeds" in shown, "± is the half-width of a 95 % t-interval over 3 seeds or more."),
         (
             "items" in shown,
-            f"[low, high] is an interval over the items of a run ({items}); with two seeds, the "
-            "mean of their ends.",
+            f"[low, high] is an interval over the items of a run ({items}); it knows nothing of the "
+            "spread over seeds.",
+        ),
+        (
+            "values" in shown,
+            "(a, b) are the values of two seeds, which are too few for an interval.",
         ),
         (
             "splits" in shown,
@@ -123,8 +130,7 @@ def _metric_notes(used: Sequence[Record], entries: Sequence[Entry]) -> list[str]
 
 
 def _unpinned(record: Record) -> list[str]:
-    plan = record.observed.effective_plan if record.observed else {}
-    names = ", ".join(plan.get("unpinned") or ())
+    names = ", ".join(unpinned_lists(record))
     return [f"{record.run_id} read {names} with --allow-unpinned"] if names else []
 
 

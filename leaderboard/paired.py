@@ -39,7 +39,8 @@ class Comparison:
         n: items. seeds: pairs of runs.
         method: mcnemar-exact, bootstrap-items or bootstrap-groups; with "+t-seeds" where the spread
             over three or more seeds is in the interval.
-        smallest: the smallest difference that this test finds with a power of 80 %; None: none.
+        smallest: the smallest difference that this test, were it the only one, finds with a power of
+            80 %; None: none.
     """
 
     a: float
@@ -86,15 +87,19 @@ def compare(
     seeds are averaged; their spread is not in the interval.
 
     Raises:
-        ValueError: no runs or unequal numbers of them, or items that are not the same.
+        ValueError: no runs or unequal numbers of them, items that are not the same, or all of one source.
     """
     if not a or len(a) != len(b):
         raise ValueError(f"runs must come in pairs, not {len(a)} and {len(b)}")
     for run in (*a, *b):
         check_same_items(a[0], run)
-    drawn = _differences(a, b, draws, seed)
-    values = [sum(map(value_of, side)) / len(side) for side in (a, b)]
     units = unit_count([*a, *b])
+    if units < 2:
+        raise ValueError("all items have one source: nothing says how the difference varies")
+    paired = _differences(a, b, draws, seed)
+    drawn = over_seeds(paired, seed)
+    each = [[value_of(number) for number in side] for side in (a, b)]
+    values = [sum(side) / len(side) for side in each]
     low, high = percentiles(drawn, units, level)
     counts = _discordant(a[0], b[0]) if len(a) == 1 else None
     n = _count(a[0])
@@ -103,7 +108,8 @@ def compare(
         p, how = _mcnemar(*counts), "mcnemar-exact"
         smallest = smallest_discordant(*counts, n, 1 - level)
     else:
-        p, smallest = _bootstrap_p(drawn, units), _smallest_normal(drawn, 1 - level)
+        apart = [y - x for x, y in zip(*each, strict=True)]
+        p, smallest = _bootstrap_p(drawn, units), _smallest(paired, apart, units, 1 - level)
     if counts == (0, 0):  # nothing to resample: how much the units there are can hide
         high = 100 * wilson(0, units, level)[1]
         low = -high
@@ -177,9 +183,9 @@ def smallest_discordant(only_a: int, only_b: int, n: int, alpha: float = 0.05) -
 
 
 def _differences(a: Sequence[Number], b: Sequence[Number], draws: int, seed: int) -> Array:
-    """b - a on the same draws of items, mean over seeds, with the term for three or more seeds."""
+    """b - a on the same draws of items, [seeds, draws]."""
     values = draw([*a, *b], draws, seed)
-    return over_seeds(values[len(a) :] - values[: len(a)], seed)
+    return values[len(a) :] - values[: len(a)]
 
 
 def over_seeds(values: Array, seed: int, stream: int = 0) -> Array:
@@ -205,19 +211,35 @@ def _bootstrap_p(drawn: Array, units: int) -> float:
     drawn = drawn[np.isfinite(drawn)]
     fewer = min(int((drawn <= 0).sum()), int((drawn >= 0).sum()))
     share = min(0.5, (fewer + 1) / (len(drawn) + 1))
-    if units < 2:
-        return 1.0
     quantile = norm.ppf(share) * ((units - 1) / units) ** 0.5
     return float(2 * t.cdf(quantile, df=units - 1))
 
 
-def _smallest_normal(drawn: Array, alpha: float) -> float | None:
-    """(z of 1 - alpha/2 plus z of 80 %) standard errors: 2.8 at 0.05 (H. S. Bloom, 1995)."""
-    import numpy as np
-    from scipy.stats import norm
+def _smallest(paired: Array, apart: Sequence[float], units: int, alpha: float) -> float | None:
+    """(t of 1 - alpha/2 plus t of 80 %) standard errors (H. S. Bloom, Evaluation Review 19, 1995).
 
-    error = float(np.nanstd(drawn))
-    return float(norm.ppf(1 - alpha / 2) + norm.ppf(POWER)) * error if error else None
+    Args:
+        paired: differences on draws of items, [seeds, draws]. apart: differences of the seeds.
+
+    From three seeds on the error is that of the items and of the seeds together, and the degrees of
+    freedom those of the seeds, which are the fewest.
+    """
+    import numpy as np
+    from scipy.stats import t
+
+    seeds = len(apart)
+    variance = float(np.nanvar(paired.mean(0)))
+    if seeds > 2:
+        variance += float(np.var(apart, ddof=1)) / seeds
+    freedom = seeds - 1 if seeds > 2 else units - 1
+    quantiles = float(t.ppf(1 - alpha / 2, freedom) + t.ppf(POWER, freedom))
+    return quantiles * math.sqrt(variance) if variance else None
+
+
+def same_clips_p(a: Number, b: Number) -> float | None:
+    """p of the exact McNemar test of two runs; None where it is not for such numbers."""
+    counts = _discordant(a, b)
+    return None if counts is None or a.grouped else _mcnemar(*counts)
 
 
 def _mcnemar(only_a: int, only_b: int) -> float:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from .bootstrap import DRAWS, LEVEL, SEED, draw, percentiles, tail, unit_count, value_of
 from .cells import Column
 from .items import Items, Key, Number, numbers
-from .paired import check_same_items, over_seeds
+from .paired import check_same_items, over_seeds, same_clips_p
 from .record import Record
 
 if TYPE_CHECKING:
@@ -64,11 +64,12 @@ def rank_intervals(
 
     The rank in a draw is 1 plus the number of rows that are better; where rows are equal, the interval
     takes in all the ranks that they share. A row is tied with the best where the middle `level` of the
-    paired differences from it holds 0. Three or more seeds widen a row as in `paired.compare`.
+    paired differences from it holds 0; of two single runs of clips that share no source, where the exact
+    McNemar test does not tell them apart. Three or more seeds widen a row as in `paired.compare`.
 
     Rows of other items than most rows (of two such sets of equal size, than the first) get no rank
     and are left out of the answer. Not corrected for the number of rows: a tie is said too rarely
-    rather than too often.
+    rather than too often. Items of one source only say nothing: all rows then share all ranks.
 
     >>> import numpy as np
     >>> from vclipbench.leaderboard.items import Items, Number
@@ -90,6 +91,11 @@ def rank_intervals(
     drawn = sign * _draws([rows[label] for label in taken], draws, seed)
     best = int(np.argmax(sign * np.array(values)))
     units = unit_count([number for label in taken for number in rows[label]])
+    if units < 2:
+        return {
+            label: Ranked(value, 1, len(taken), True)
+            for label, value in zip(taken, values, strict=True)
+        }
     end = 100 * tail(units, level)
     # a draw that leaves a row without a value says nothing of ranks
     valid = np.isfinite(drawn).all(0)
@@ -97,13 +103,19 @@ def rank_intervals(
     for at, (label, value) in enumerate(zip(taken, values, strict=True)):
         better = (drawn > drawn[at]).sum(0)[valid] + 1
         worse = (drawn >= drawn[at]).sum(0)[valid]
+        p = _single_runs_p(rows[taken[best]], rows[label])
         low, high = percentiles(drawn[best] - drawn[at], units, level)
+        tied = low <= 0 <= high if p is None else p >= 1 - level
         ranks = (
             int(np.percentile(better, end, method="lower")),
             int(np.percentile(worse, 100 - end, method="higher")),
         )
-        found[label] = Ranked(value, *ranks, at == best or low <= 0 <= high)
+        found[label] = Ranked(value, *ranks, at == best or tied)
     return found
+
+
+def _single_runs_p(a: Sequence[Number], b: Sequence[Number]) -> float | None:
+    return same_clips_p(a[0], b[0]) if len(a) == len(b) == 1 else None
 
 
 def _draws(rows: Sequence[Sequence[Number]], draws: int, seed: int) -> Array:

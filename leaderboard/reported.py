@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FILE",
     "OURS",
+    "SIGNS",
     "Reported",
     "ReportedFile",
     "Source",
@@ -61,6 +62,9 @@ OURS = frozenset(
 
 A list of its own, because this folder knows records only; a test compares it with the methods.
 """
+
+SIGNS = {"froster-readme": {"†": "(re-run)"}}
+"""Source -> sign behind a method there -> what it means; tables have signs of their own."""
 
 _COLUMN = re.compile(
     r"top1|top5|hm|map|gflops|(dsl_)?(t2v|v2t)_(r\d+|medr|mnr)"  # names of our metrics, and a cost
@@ -143,6 +147,14 @@ class Reported(_Model):
     def ours(self) -> bool:
         """Whether the method is one of this package."""
         return self.method in OURS
+
+    @property
+    def shown_label(self) -> str:
+        """The label with the source's signs in words."""
+        label = self.label
+        for sign, words in SIGNS.get(self.source, {}).items():
+            label = label.replace(sign, words)
+        return label
 
     @property
     def column_key(self) -> str:

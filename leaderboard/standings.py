@@ -3,75 +3,135 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from statistics import fmean
+from typing import NamedTuple
 
+from .agree import contradiction
 from .cells import Column
 from .grid import Family, Grid, Group
-from .items import Items, Key, items
-from .ranking import Number, column_number, rank_intervals
+from .items import Items, Key, items, numbers
+from .ranking import Number, Ranked, column_number, rank_intervals
 from .record import Record
 from .rows import Row
 from .store import Run, StoreError
 from .tables import Standing
 
 Found = Mapping[str, tuple[Record, Mapping[Key, Items]]]
+"""Run id -> the record and its items."""
+
+
+class Read(NamedTuple):
+    """What the predictions of many runs are; the last two are ids of runs."""
+
+    found: Found
+    unread: set[str]
+    """Predictions that cannot be read."""
+    false: set[str]
+    """Predictions that contradict their record."""
+
+
+def read_items(grid: Grid, runs: Iterable[Run], problems: list[str]) -> Read:
+    """The items of the runs of a grid. What is wrong goes into `problems`."""
+    wanted = {record.run_id for record in grid.used}
+    found: dict[str, tuple[Record, Mapping[Key, Items]]] = {}
+    unread: set[str] = set()
+    false: set[str] = set()
+    for run in runs:
+        record = run.record
+        if record.run_id not in wanted - {*found, *unread, *false}:
+            continue
+        try:
+            own = items(record, run.predictions() or {})
+            wrong = contradiction(record, numbers(record, own))
+        except (StoreError, ValueError, KeyError, IndexError, TypeError) as error:
+            problems.append(f"no rank for run {record.run_id}: {error}")
+            unread.add(record.run_id)
+            continue
+        if wrong:
+            problems.append(f"left out: run {record.run_id} in {run.folder}: {wrong}")
+            false.add(record.run_id)
+        else:
+            found[record.run_id] = (record, own)
+    return Read(found, unread, false)
 
 
 def standings_of(
-    grid: Grid, runs: Iterable[Run], problems: list[str]
+    grid: Grid, read: Read, problems: list[str]
 ) -> dict[tuple[str, str, Row], Standing]:
     """The rank interval of every cell that at least one other can be compared with.
 
-    Cells of runs without predictions, or on other items than most, have none. What is wrong with
-    predictions goes into `problems`.
+    Cells of runs without predictions, or on other items than most, have none: a line in `problems` names
+    those that have no other line there. No cell is the best alone where one without a rank has as good
+    a value.
     """
-    wanted = {record.run_id for record in grid.used}
-    found: dict[str, tuple[Record, Mapping[Key, Items]]] = {}
-    for run in runs:
-        if run.record.run_id in wanted:
-            try:
-                splits = run.predictions()
-                found[run.record.run_id] = (run.record, items(run.record, splits or {}))
-            except (StoreError, ValueError) as error:
-                problems.append(f"no rank for run {run.record.run_id}: {error}")
-    return {
-        (group.heading, column.name, row): standing
-        for family in grid.families
-        for group in family.groups
-        for column in group.columns
-        for row, standing in _column(family, group, column, found).items()
-    }
+    standings: dict[tuple[str, str, Row], Standing] = {}
+    for family in grid.families:
+        for group in family.groups:
+            unranked: dict[str, None] = {}
+            for column in group.columns:
+                ranked = _column(family, group, column, read, unranked)
+                standings |= {(group.heading, column.name, row): s for row, s in ranked.items()}
+            problems += [
+                f"no rank for {label} in {group.heading}: no predictions, or of other items than those of "
+                "other rows"
+                for label in unranked
+            ]
+    return standings
 
 
-def _column(family: Family, group: Group, column: Column, found: Found) -> dict[Row, Standing]:
-    rows = {
-        row: numbers
-        for row, records in family.rows
-        if (numbers := _numbers(records, group, column, found))
-    }
+def _column(
+    family: Family, group: Group, column: Column, read: Read, unranked: dict[str, None]
+) -> dict[Row, Standing]:
+    """Standings by row. Names of rows that have a value but no rank go into `unranked`."""
+    values, made = {}, {}
+    for row, records in family.rows:
+        used = [
+            r for r in records if r.run_id in group.run_ids and column.takes(r) and column.parts(r)
+        ]
+        if used:
+            values[row] = fmean(column.combine(column.parts(r) or []) for r in used)
+            made[row] = _numbers(used, column, read.found)
+    rows = {row: known for row, known in made.items() if known}
     if len(rows) < 2:
         return {}
+    higher = _higher(family, group, column)
     places = {str(place): row for place, row in enumerate(rows)}
-    ranked = rank_intervals(
-        {place: rows[row] for place, row in places.items()}, _higher(family, group, column)
-    )
+    ranked = rank_intervals({place: rows[row] for place, row in places.items()}, higher)
+    standing = {places[place]: one for place, one in ranked.items()}
+    others = [value for row, value in values.items() if row not in standing]
+    for row in values:
+        used = [r for r in dict(family.rows)[row] if r.run_id in group.run_ids]
+        if row not in standing and not any(r.run_id in read.unread for r in used):
+            unranked[row.method] = None
+    return _standings(standing, others, higher)
+
+
+def _standings(
+    ranked: Mapping[Row, Ranked], others: Sequence[float], higher: bool
+) -> dict[Row, Standing]:
+    """`others`: values of rows without a rank."""
+    if len(ranked) < 2:
+        return {}
     tied = sum(one.tied_with_best for one in ranked.values())
+    pick = max if higher else min
+    best = pick(one.value for one in ranked.values())
+    beaten = any(pick(best, value) == value for value in others)
     return {
-        places[place]: Standing(
+        row: Standing(
             one.low_rank,
             one.high_rank,
             one.tied_with_best,
-            alone=one.tied_with_best and tied == 1 and len(ranked) > 1,
+            alone=one.tied_with_best and tied == 1 and not beaten,
         )
-        for place, one in ranked.items()
+        for row, one in ranked.items()
     }
 
 
-def _numbers(records: Sequence[Record], group: Group, column: Column, found: Found) -> list[Number]:
+def _numbers(records: Sequence[Record], column: Column, found: Found) -> list[Number]:
     """The number of each run of a row in this column; nothing if one has no items."""
-    used = [r for r in records if r.run_id in group.run_ids and column.takes(r) and column.parts(r)]
     made = [
         column_number(column, *found[record.run_id]) if record.run_id in found else None
-        for record in used
+        for record in records
     ]
     complete = [number for number in made if number is not None]
     return complete if len(complete) == len(made) else []

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import mode
 from typing import TYPE_CHECKING
 
 from .cells import Cell
@@ -15,8 +16,9 @@ from .chance import chance
 from .costs import cost_table
 from .grid import Entry, Family, Grid, Group, make_grid
 from .notes import footer
+from .papers import paper_tables
 from .record import Record
-from .reported import Reported, load_sources
+from .reported import Reported
 from .rows import Row
 from .verdicts import Verdict, verdicts
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 CHANCE = Row("chance (computed)", "", "")
+NO_CHANCE = Row("chance", "no run of random is here", "")
 CLIP = Row("clip", "no run of it is here", "")
 
 
@@ -67,7 +70,7 @@ class Table:
     costs: dict[str, DataFrame] = field(default_factory=dict)
     """Protocol family -> what the runs of a row took, one line per row and machine."""
     papers: dict[str, DataFrame] = field(default_factory=dict)
-    """Protocol id -> one line per reported number: ours, theirs, difference, verdict."""
+    """Protocol id -> one line per row of a source and row of ours: theirs, ours, difference, verdict."""
     verdicts: tuple[Verdict, ...] = ()
     """The same unrounded."""
 
@@ -98,39 +101,53 @@ def leaderboard_table(
         controls += extra
         frames[family.name] = _frame(family, extra, standings, differing)
     costs = {family.name: cost_table(family) for family in grid.families}
-    long = _long([*grid.entries, *controls], standings, judged)
+    long = _long([*grid.entries, *controls], standings, judged, differing)
     lines = footer(grid, bool(standings), judged, bool(controls))
-    return Table(frames, long, lines, list(grid.left_out), costs, _papers(judged), judged)
+    return Table(frames, long, lines, list(grid.left_out), costs, paper_tables(judged), judged)
 
 
 def _controls(family: Family) -> list[Entry]:
-    """Computed cells at chance level, where no run of `random` is in the table."""
-    if any(row.method.split(" ")[0] == "random" for row, _ in family.rows):
-        return []
+    """Cells at chance level, computed for the columns in which no run of `random` has one."""
+    guessed = {(e.group.heading, e.column.name) for e in family.entries if _is(e.row, "random")}
     members = {record.run_id: record for _, records in family.rows for record in records}
     found = []
     for group in family.groups:
         some = [members[run_id] for run_id in sorted(group.run_ids)]
         for column in group.columns:
             of_column = [record for record in some if column.takes(record)]
-            values = {chance(column, record) for record in of_column} - {None}
-            if len(values) == 1:
-                (value,) = values
-                assert value is not None
+            values = [v for record in of_column if (v := chance(column, record)) is not None]
+            if values and (group.heading, column.name) not in guessed:
+                # records of one digest agree; where they do not, the level of most of them
+                value = mode(sorted(values))
                 units = [m.unit for r in of_column for m in column.parts(r) or []]
-                cell = Cell(value, units[0], None, None, "", ())
+                cell = Cell(
+                    value=value,
+                    unit=units[0],
+                    values=(),
+                    interval=None,
+                    std_over_splits=None,
+                    marks="",
+                    run_ids=(),
+                )
                 found.append(Entry(family.name, group, CHANCE, column, cell))
     return found
 
 
 def _rows(family: Family, controls: Sequence[Entry]) -> list[Row]:
-    """The rows with the controls that must be there."""
+    """The rows with the controls that must be there, empty where nobody ran them."""
     rows = [row for row, _ in family.rows]
     if controls:
         rows.append(CHANCE)
-    if not any(row.method.split(" ")[0] == "clip" for row in rows):
+    elif not any(_is(row, "random") for row in rows):
+        rows.append(NO_CHANCE)
+    if not any(_is(row, "clip") for row in rows):
         rows.append(CLIP)
     return sorted(rows, key=lambda row: row.order)
+
+
+def _is(row: Row, method: str) -> bool:
+    """Whether the row is of this method, under whatever settings."""
+    return row.method.split(" ")[0] == method
 
 
 def _frame(
@@ -172,11 +189,16 @@ def _ranks(group: Group, rows: Sequence[Row], standings: Standings) -> list[str]
     return [standing.text if standing else "" for standing in found] if any(found) else []
 
 
-def _long(entries: Sequence[Entry], standings: Standings, judged: Sequence[Verdict]) -> DataFrame:
+def _long(
+    entries: Sequence[Entry],
+    standings: Standings,
+    judged: Sequence[Verdict],
+    differing: Collection[tuple[str, str, Row]],
+) -> DataFrame:
     from pandas import DataFrame
 
     beside: dict[tuple[str, str, Row], Verdict] = {}
-    for one in judged:
+    for one in sorted(judged, key=lambda verdict: verdict.order):
         if one.entry is not None:
             beside.setdefault(_key(one.entry), one)
     stand = [standings.get(_key(e)) for e in entries]
@@ -201,7 +223,7 @@ def _long(entries: Sequence[Entry], standings: Standings, judged: Sequence[Verdi
         "rank_low": [s.low if s else None for s in stand],
         "rank_high": [s.high if s else None for s in stand],
         "best": [("alone" if s.alone else "tied") if s and s.tied else "" for s in stand],
-        "marks": [e.cell.marks for e in entries],
+        "marks": [e.cell.marks + "~" * (_key(e) in differing) for e in entries],
         "reported": [p and p.reported.number for p in papers],
         "reported_source": [p.reported.source if p else "" for p in papers],
         "difference": [p and p.difference for p in papers],
@@ -213,41 +235,3 @@ def _long(entries: Sequence[Entry], standings: Standings, judged: Sequence[Verdi
 
 def _key(entry: Entry) -> tuple[str, str, Row]:
     return entry.group.heading, entry.column.name, entry.row
-
-
-def _papers(judged: Sequence[Verdict]) -> dict[str, DataFrame]:
-    """Protocol id -> its reported numbers: a line for each row of a source, beside what we measured."""
-    from pandas import DataFrame
-
-    if not judged:
-        return {}
-    sources = load_sources()
-    tables: dict[str, dict[tuple[str, ...], dict[str, str]]] = {}
-    for one in judged:
-        number, entry = one.reported, one.entry
-        where = sources[number.source].short if number.source in sources else number.source
-        head = {
-            "method": number.label,
-            "backbone": number.backbone or "?",
-            "frames, views": f"{number.frames or '?'}, {number.views or '?'}",
-            "source": f"{where}, {number.table}" if number.table else where,
-        }
-        key = (*head.values(), entry.row.method + entry.row.backbone if entry else "")
-        lines = tables.setdefault(number.protocol or "", {})
-        line = lines.setdefault(key, dict(head))
-        name = number.column_key.replace(":", " ")
-        line[name] = f"{number.value} ± {number.std}" if number.std else number.value
-        line[f"{name} measured"] = _measured(one)
-    return {
-        protocol: DataFrame(list(lines.values()), dtype=str).fillna("")
-        for protocol, lines in sorted(tables.items())
-    }
-
-
-def _measured(one: Verdict) -> str:
-    if one.entry is None or one.difference is None:
-        return ""
-    row = one.entry.row
-    return (
-        f"{one.entry.cell.text} ({one.difference:+.1f}; {one.text}; {row.method}, {row.backbone})"
-    )

@@ -133,7 +133,7 @@ def _sides(words: Sequence[str], results: Path) -> list[_Side]:
 
 def _load(word: str, results: Path) -> _Run:
     """A finished run and its numbers, which must be those of its record."""
-    from ...leaderboard.bootstrap import value_of
+    from ...leaderboard.agree import contradiction
     from ...leaderboard.items import items, numbers
     from ...leaderboard.store import Run
     from ..run_listing import find_record, read_record
@@ -145,16 +145,10 @@ def _load(word: str, results: Path) -> _Run:
         raise RunFailed(f"{path} has no predictions to compare: its status is {record.status}")
     try:
         found = numbers(record, items(record, stored))
-    except (ValueError, KeyError, IndexError) as error:
+    except (ValueError, KeyError, IndexError, TypeError) as error:
         raise RunFailed(f"predictions of {path} do not fit its record: {error}") from None
-    for (name, split), number in found.items():
-        said, value = record.metric(name, split), value_of(number)
-        if said is not None and not math.isclose(said.value, value, rel_tol=1e-6, abs_tol=1e-6):
-            where = f" on {split}" if split else ""
-            raise RunFailed(
-                f"{path} says {name}{where} is {said.value:g}, its predictions give {value:g}: "
-                "one of them was changed (bench verify)"
-            )
+    if wrong := contradiction(record, found):
+        raise RunFailed(f"{path}: {wrong}")
     return _Run(path, record, found)
 
 
@@ -258,7 +252,8 @@ def _pairs(a: _Side, b: _Side) -> list[tuple[_Run, _Run]]:
     if set(a.seeds) != set(b.seeds):
         raise UserError(
             f"{a.name} has the seeds {sorted(map(str, a.seeds))}, {b.name} "
-            f"{sorted(map(str, b.seeds))}: runs are compared in pairs of one seed"
+            f"{sorted(map(str, b.seeds))}: runs are compared in pairs of one seed; give those of the "
+            "seeds that both have"
         )
     of_seed = {run.record.seed: run for run in b.runs}
     return [(run, of_seed[run.record.seed]) for run in a.runs]
@@ -306,8 +301,8 @@ def _print(
     explained = [
         "difference from A with its 95 % interval; only A/B: items that only A, or only this one, "
         "has right",
-        "finds: the smallest difference that this test finds in 80 % of cases; p Holm: corrected for "
-        "all lines of a metric",
+        "finds: the smallest difference that this test alone finds in 80 % of cases; p Holm: corrected "
+        "for all lines of a metric",
         f"tests: {', '.join(sorted({line.found.method for line in lines}))} (docs/statistics.md)",
     ]
     for text in (*explained, *notes):

@@ -70,12 +70,15 @@ def leaderboard(
         typer.secho(problem, fg=typer.colors.YELLOW, err=True)
     if not board.runs:
         raise RunFailed(f"there are no records of runs in {root}; `bench run` writes them")
+    if not board.grid.used:
+        reasons = "; ".join(board.grid.left_out) or "see above"
+        raise RunFailed(f"no record in {root} belongs in a table: {reasons}")
     if explain is not None:
         typer.echo("\n".join(_explained(board, explain)).rstrip())
     else:
         for one in formats:
             _emit(board, one, out, data or [])
-    if strict and board.problems:
+    if strict and (board.problems or board.grid.left_out):
         raise typer.Exit(FAILED)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..cells import MARKS
+from ..notes import DIFFERS
 from ..record import Record
 from ..store import Run
 from .costs import COSTS
@@ -55,7 +56,7 @@ def build_report(
     places = {family.id: places_of(family.members, notes, captions) for family in families}
     payload = {
         "families": [_family(family, places[family.id]) for family in families],
-        "marks": MARKS,
+        "marks": MARKS | {DIFFERS[0]: DIFFERS[1:].strip(" .")},
         "costs": COSTS,
         "runs": {run.record.run_id: run_payload(run) for run in runs},
         "strips": {},

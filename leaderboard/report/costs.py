@@ -20,8 +20,6 @@ def costs_of(records: Sequence[Record]) -> dict[str, float]:
     What depends on the machine is absent where the runs were made on several.
     """
     found = dict(zip(_KEYS, figures(records), strict=True))
-    if records and not any(record.identity.train for record in records):
-        found["train_hours"] = 0.0
     params = [r.observed.n_params / 1e6 for r in records if r.observed is not None]
     found["params"] = median(params) if params else None
     one = len(machines(records)) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 
 import numpy as np
@@ -171,3 +172,70 @@ def test_files(runs, quick, tmp_path):
     assert "site/intervals-zs-ucf101.svg" in made.stdout.splitlines()
     quick("leaderboard", "runs", "--format", "csv", "--out", "table.csv", check=0)
     assert (tmp_path / "table.csv").read_text("utf-8").startswith("family,protocol,")
+
+
+def edited(path, change):
+    """Rewrite a record with its text changed, as by hand."""
+    value = json.loads(path.read_text("utf-8"))
+    change(value)
+    path.write_text(json.dumps(value), "utf-8")
+
+
+def test_a_metric_that_the_predictions_do_not_give_is_left_out(run, tmp_path, quick):
+    run("clip", 120)
+    run("vifi", 300)
+    path, record = run("open-vclip", 100)
+
+    def raised(value):
+        value["metrics"][0] |= {"value": 99.0, "ci_low": 98.0, "ci_high": 99.5}
+
+    edited(path, raised)
+    done = quick("leaderboard", "runs", check=0)
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"left out: run {record.run_id} in ")
+    assert "says top1 on split1 is 99, its predictions give 25" in line
+    assert "open-vclip" not in done.stdout
+    assert "99.0" not in done.stdout
+    quick("leaderboard", "runs", "--strict", check=1)
+
+
+def test_none_is_best_alone_below_a_row_without_rank(run, tmp_path):
+    run("clip", 120)
+    run("vifi", 300)
+    path, _ = run("open-vclip", 301)
+    edited(path, lambda value: value.update(predictions=None))
+    board = make_board(tmp_path / "runs")
+    (problem,) = board.problems
+    assert problem.startswith("no rank for open-vclip in zs-ucf101: ")
+    frame = board.table.frames["zs"].set_index("method")
+    assert "*" not in frame.loc["vifi", "zs-ucf101 split1"]
+    edited(path, lambda value: value["metrics"][0].update(value=74.0))
+    frame = make_board(tmp_path / "runs").table.frames["zs"].set_index("method")
+    assert frame.loc["vifi", "zs-ucf101 split1"].startswith("**75.0 [")
+
+
+def test_damaged_targets_cost_a_row_its_rank_and_no_more(run, tmp_path):
+    run("clip", 120)
+    run("vifi", 300)
+    path, record = run("open-vclip", 301)
+    with np.load(path.with_name("predictions.npz")) as file:
+        arrays = {name: file[name] for name in file.files}
+    name = next(name for name in arrays if name.endswith("target"))
+    arrays[name] = np.where(np.arange(N) == 3, 99, arrays[name])
+    np.savez(path.with_name("predictions.npz"), **arrays)
+    content = path.with_name("predictions.npz").read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    edited(path, lambda value: value["predictions"].update(sha256=digest))
+    board = make_board(tmp_path / "runs")
+    (problem,) = board.problems
+    assert problem.startswith(f"no rank for run {record.run_id}: ")
+    assert len(board.table.frames["zs"]) == 4  # with chance
+
+
+def test_strict_also_fails_for_what_belongs_in_no_table(run, tmp_path, quick):
+    path, _ = run("clip", 120)
+    edited(path, lambda value: value.update(limited=True))
+    assert "no record in runs belongs in a table: " in quick("leaderboard", "runs", check=1).stderr
+    run("vifi", 300)
+    assert "Left out: " in quick("leaderboard", "runs", check=0).stdout
+    quick("leaderboard", "runs", "--strict", check=1)

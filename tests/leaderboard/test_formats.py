@@ -7,9 +7,10 @@ import shutil
 import subprocess
 
 import pytest
+from reported_numbers import number, with_classes
 from vclipbench.leaderboard.formats import latex_text, to_csv, to_json, to_latex, to_markdown
 from vclipbench.leaderboard.grid import make_grid
-from vclipbench.leaderboard.reported import Reported, load_reported
+from vclipbench.leaderboard.reported import load_reported
 from vclipbench.leaderboard.rows import Row
 from vclipbench.leaderboard.tables import CHANCE, Standing, leaderboard_table
 from vclipbench.leaderboard.verdicts import binomial_error, verdicts
@@ -23,15 +24,6 @@ COST = {
 }
 
 
-def with_classes(record, number):
-    """The record, with so many classes in each split."""
-    data = {
-        name: part.model_copy(update={"classes": [f"class {i}" for i in range(number)]})
-        for name, part in record.data.items()
-    }
-    return record.revised(data=data)
-
-
 @pytest.fixture
 def b2n(make_record):
     return [
@@ -43,24 +35,6 @@ def b2n(make_record):
             (53.3, 46.8, {"method": "clip", "seed": None}),
         )
     ]
-
-
-def number(**changes):
-    given = {
-        "method": "vifi",
-        "label": "ViFi-CLIP",
-        "protocol": "b2n-hmdb51",
-        "column": "top1",
-        "split": "base",
-        "value": "73.8",
-        "unit": "%",
-        "source": "vifi-clip-readme",
-        "evidence": "stated",
-        "backbone": "ViT-B-16",
-        "selection": "unknown",
-        "match": "exact",
-    }
-    return Reported.model_validate(given | changes)
 
 
 def test_chance_is_a_row_where_nobody_ran_random(b2n):
@@ -201,6 +175,35 @@ def test_ranks_make_the_best_bold_only_if_it_is_alone(b2n):
     assert "\\textbf{74.0 $\\pm$ 2.5}" in to_latex(table)
 
 
+def test_latex_has_costs_and_the_papers_numbers(b2n):
+    table = leaderboard_table([r.revised(cost=COST) for r in b2n], reported=[number()])
+    text = to_latex(table)
+    captions = [line for line in text.splitlines() if "caption" in line]
+    assert [line.strip() for line in captions] == [
+        r"\caption{Base to novel (b2n)}",
+        r"\caption{What it took: Base to novel (b2n)}",
+        r"\caption{Beside the papers: b2n-hmdb51}",
+    ]
+    tables = text.split(r"\begin{table*}")
+    assert r"peak memory (MiB) & training (h) & machine \\" in tables[2]
+    assert r"& 73.8 & 74.0 $\pm$ 2.5 (+0.2; reproduced: within" in tables[3]
+    assert all(part.count(r"\toprule") == 1 for part in tables[1:])
+    assert to_latex(leaderboard_table(b2n)).count(r"\begin{table*}") == 2
+
+
+def test_bold_ends_where_it_ends_in_markdown(b2n):
+    row = Row("vifi", "ViT-B-16 (openai)", "")
+    standings = {("b2n-hmdb51", "base", row): Standing(1, 1, tied=True, alone=True)}
+    numbers = [number(match="differs: another list")]
+    table = leaderboard_table(b2n, standings=standings, reported=numbers)
+    assert "| **74.0 ± 2.5** ~ |" in to_markdown(table)
+    text = to_latex(table)
+    assert r"\textbf{74.0 $\pm$ 2.5} $\sim$" in text
+    assert "**" not in text
+    assert latex_text("** 1") == "** 1"
+    assert latex_text("****") == "****"
+
+
 def test_json_is_complete_and_strict(b2n):
     value = json.loads(to_json(leaderboard_table(b2n, reported=[number()])))
     assert list(value) == ["format", "cells", "costs", "papers", "footer", "left_out"]
@@ -215,7 +218,8 @@ def test_json_is_complete_and_strict(b2n):
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
 def test_latex_compiles_with_booktabs(b2n, tmp_path):
     hostile = latex_text("a_b%&#{}~^\\$ ± ≈ †‡◦ [1, 2] **") + "\n"
-    body = hostile + to_latex(leaderboard_table(b2n, reported=load_reported()))
+    runs = [record.revised(cost=COST) for record in b2n]
+    body = hostile + to_latex(leaderboard_table(runs, reported=load_reported()))
     packages = (
         "\\usepackage[utf8]{inputenc}\\usepackage[T1]{fontenc}\\usepackage{booktabs,graphicx}"
     )

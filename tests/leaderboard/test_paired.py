@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from hand_items import clips, names
-from scipy.stats import binom, binomtest
+from scipy.stats import binom, binomtest, t
 from script_modules import load_script
 from vclipbench.leaderboard.items import Items, Number
 from vclipbench.leaderboard.paired import (
@@ -15,6 +15,7 @@ from vclipbench.leaderboard.paired import (
     over_seeds,
     smallest_discordant,
 )
+from vclipbench.leaderboard.ranking import rank_intervals
 
 
 def one_side(only_a, only_b, both=30, neither=20):
@@ -167,3 +168,35 @@ def test_seeds_hold_the_level_where_resampling_them_does_not(simulate):
     assert found["t over seeds, false alarms", False] <= 6
     assert found["t over seeds, false alarms", True] <= 6
     assert found["resampled seeds (not used), false alarms", True] > 10
+
+
+def test_finds_does_not_hang_on_the_draws_of_t():
+    """Of three seeds the standard errors of items and seeds count, with the quantiles of two degrees."""
+    rng = np.random.default_rng(7)
+    a = [clips(rng.random(400) < 0.5) for _ in range(3)]
+    b = [clips(rng.random(400) < s) for s in (0.45, 0.6, 0.75)]
+    found = [compare(a, b, draws=2000, seed=seed).smallest for seed in range(5)]
+    assert max(found) / min(found) < 1.05
+    apart = [(y.parts[0].values - x.parts[0].values).mean() for x, y in zip(a, b, strict=True)]
+    alone = (t.ppf(0.975, 2) + t.ppf(0.8, 2)) * np.std(apart, ddof=1) / 3**0.5
+    assert alone < found[0] < 1.3 * alone
+
+
+def test_one_source_tells_nothing():
+    ids = np.array([f"v{n}" for n in range(40)])
+    one = np.full(40, "film")
+    a, b = (Number((Items(ids, 100.0 * (np.arange(40) < k), one, clips=True),)) for k in (10, 30))
+    with pytest.raises(ValueError, match="all items have one source"):
+        compare([a], [b])
+    ranked = rank_intervals({"a": [a], "b": [b]})
+    assert [one[1:] for one in ranked.values()] == [(1, 2, True)] * 2
+
+
+def test_ties_of_single_runs_are_those_of_the_exact_test():
+    """Four clips against none: bootstrap draws nearly always favour b, McNemar's p is 0.125."""
+    a, b = clips(np.arange(648) < 300), clips(np.arange(648) < 304)
+    assert compare([a], [b]).p == pytest.approx(0.125)
+    assert rank_intervals({"a": [a], "b": [b]})["a"].tied_with_best
+    c = clips(np.arange(648) < 306)
+    assert compare([a], [c]).p == pytest.approx(2 / 64)
+    assert not rank_intervals({"a": [a], "c": [c]})["a"].tied_with_best

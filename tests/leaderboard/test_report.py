@@ -241,7 +241,7 @@ def test_what_the_page_tells_of_single_clips(tmp_path, make_record):
     wrong = [set(o.ids[o.rank > 1]) for o in (first,)]
     assert vifi["n_wrong"] == len(wrong[0])
     assert vifi["worst"][0]["wrong_of"] == 3
-    query = places["ret-shapes test"]["rows"]["0"]["worst"][0]
+    query = next(iter(places["ret-shapes test"]["rows"].values()))["worst"][0]
     assert query["text"] in ("one", "two")
     ranks = families["ret"]["columns"]
     assert [column["lower"] for column in ranks] == [False, True]

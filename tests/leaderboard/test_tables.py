@@ -13,14 +13,14 @@ import pytest
 from vclipbench.leaderboard.formats import to_csv, to_markdown
 from vclipbench.leaderboard.record import record_text
 from vclipbench.leaderboard.store import RunStore
-from vclipbench.leaderboard.tables import CLIP, leaderboard_table
+from vclipbench.leaderboard.tables import CLIP, NO_CHANCE, leaderboard_table
 
 
 def lines(records):
     """The Markdown lines of the tables, without the rule below the head, costs and absent controls."""
     text = to_markdown(replace(leaderboard_table(records), costs={}))
     rows = [line for line in text.splitlines() if line.startswith("| ")]
-    return [row for row in rows if CLIP.backbone not in row]
+    return [row for row in rows if not any(x.backbone in row for x in (CLIP, NO_CHANCE))]
 
 
 def cells(records):
@@ -58,14 +58,15 @@ def test_a_table_literally(b2n):
 |---|---|---|---|---|
 | random | ViT-B-16 (openai) | 4.0 [3.0, 5.4] | 4.0 [3.0, 5.4] | 4.0 |
 | clip | ViT-B-16 (openai) | 53.3 [50.2, 56.4] | 46.8 [43.7, 49.9] | 49.8 |
-| open-vclip | ViT-B-16 (openai) | 76.0 [73.3, 78.5] | 51.0 [47.9, 54.1] | 61.0 |
+| open-vclip | ViT-B-16 (openai) | 76.0 (75.0, 77.0) | 51.0 (50.0, 52.0) | 61.0 (60.0, 62.1) |
 | vifi | ViT-B-16 (openai) | 71.0 ± 2.5 | 61.0 ± 2.5 | 65.6 ± 2.5 |
 
 - 7 records; SHA-256 of their contents: {digest}.
 - Values are in %, where a column names no other unit.
 - ± is the half-width of a 95 % t-interval over 3 seeds or more.
-- [low, high] is an interval over the items of a run (wilson, 95 %); with two seeds, the mean of \
-their ends.
+- [low, high] is an interval over the items of a run (wilson, 95 %); it knows nothing of the \
+spread over seeds.
+- (a, b) are the values of two seeds, which are too few for an interval.
 - HM is the harmonic mean of base and novel, taken per seed from unrounded values, then averaged.
 """
     )
@@ -80,7 +81,8 @@ def test_the_csv_keeps_everything(b2n):
     assert (line["n_seeds"], line["ci_method"], line["ci_level"]) == ("3", "t-seeds", "0.95")
     assert line["run_ids"].split() == [r.run_id for r in b2n[:3]]
     assert found["open-vclip", "HM"]["ci_low"] == ""
-    assert found["open-vclip", "base"]["ci_method"] == "wilson"
+    assert found["open-vclip", "base"]["ci_method"] == ""  # two seeds
+    assert found["clip", "base"]["ci_method"] == "wilson"
     assert found["clip", "base"]["value"] == "53.3"
     assert found["clip", "base"]["ci_low"] == repr(b2n[5].metric("top1", "base").ci_low)
 
@@ -268,7 +270,7 @@ def test_marks(make_record):
         blocks={"exposure": unknown},
     )
     table = leaderboard_table([made])
-    [_, line] = table.frames["b2n"].to_dict("records")  # the first is the control clip
+    [*_, line] = table.frames["b2n"].to_dict("records")  # the first are the controls
     assert line["b2n-hmdb51 base"] == "50.0 [46.9, 53.1] ?◦‡"
     assert line["b2n-hmdb51 HM"] == "50.0 †?◦‡"
     assert [line[0] for line in table.footer[-6:]] == ["†", "?", "◦", "‡", "◦", "◦"]

@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -68,7 +69,14 @@ class Browser:
         self.call("/url", {"url": "about:blank"})
         self.complaints()
         self.requests()
-        self.call("/url", {"url": page.resolve().as_uri() + fragment})
+        address = page.resolve().as_uri() + fragment
+        self.call("/url", {"url": address})
+        # on a busy machine the driver may answer before the scripts of the page have run
+        until = time.monotonic() + 30
+        there = "return document.readyState == 'complete' && location.href == arguments[0]"
+        while not self.run(there, address):
+            assert time.monotonic() < until, f"{address} did not load"
+            time.sleep(0.05)
 
     def run(self, script: str, *arguments: Any) -> Any:
         """The value that a function body returns in the page."""
