@@ -26,7 +26,7 @@ from .stages import StagePlan, code_digest, plan_stages
 if TYPE_CHECKING:
     from ..methods.base import Method, Stage
 
-_SAMPLING = {"segments": "segment-centres"}
+SAMPLING = {"segments": "segment-centres"}
 
 
 @dataclass(frozen=True)
@@ -331,6 +331,11 @@ def templates_of(split: Split, config: RunConfig) -> list[str]:
     return ["{}"] if split.kind == "captions" else list(config.prompts)
 
 
+def ensembling_of(templates: Sequence[str]) -> str:
+    """How several prompts of a class become one text feature."""
+    return "single" if len(templates) == 1 else "mean-of-unit-features"
+
+
 def _short(pretrained: str | None) -> str | None:
     """A tag, or the name of a file without its folder."""
     return Path(pretrained).name if pretrained else None
@@ -353,13 +358,13 @@ def _protocol_identity(
         "class_names_digest": digest([s.texts for s in plan.evaluate]),
         "templates": prompts,
         "templates_digest": digest(prompts),
-        "prompt_ensembling": "single" if len(prompts) == 1 else "mean-of-unit-features",
+        "prompt_ensembling": ensembling_of(prompts),
         "views": {
             "clips": config.views.clips,
             "crops": config.views.crops,
             "merge": f"mean-{config.views.merge}",
         },
         "frames": config.views.frames,
-        "sampling": _SAMPLING.get(config.views.sampling, config.views.sampling),
+        "sampling": SAMPLING.get(config.views.sampling, config.views.sampling),
         "metric_set": protocol.primary,
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
@@ -44,13 +44,22 @@ def metric_entries(
     proportion of clips that share no source, and else none.
     """
     known = intervals(numbers_of(metrics, _items(scored, dataset, tie_rule)), LEVEL)
-    entries = []
-    for metric in metrics:
-        found = known.get((metric.name, metric.split))
-        if found is None and metric.hits is not None and metric.n and not _shared(scored):
-            found = wilson_interval(metric.hits, metric.n, LEVEL)
-        entries.append(_entry(metric, found))
-    return entries
+    shared = shares_sources([s.group for s in part.samples] for part in scored.values())
+    return [_entry(metric, interval_of(metric, known, shared)) for metric in metrics]
+
+
+def interval_of(
+    metric: Metric, known: Mapping[Key, ItemInterval], shared: bool
+) -> ItemInterval | None:
+    """The interval that a record has for a metric, None if it has none.
+
+    Args:
+        known: those that items give. shared: whether videos of a split share a source.
+    """
+    found = known.get((metric.name, metric.split))
+    if found is None and metric.hits is not None and metric.n and not shared:
+        found = wilson_interval(metric.hits, metric.n, LEVEL)
+    return found
 
 
 def _entry(metric: Metric, found: ItemInterval | None) -> dict[str, Any]:
@@ -100,10 +109,10 @@ def numbers_of(metrics: Sequence[Metric], items: Mapping[Key, Items]) -> dict[Ke
     return found
 
 
-def _shared(scored: dict[str, Scored]) -> bool:
-    """Whether any two videos of a split share a source."""
-    groups = [[s.group for s in part.samples if s.group] for part in scored.values()]
-    return any(len(set(some)) < len(some) for some in groups)
+def shares_sources(groups: Iterable[Sequence[str | None]]) -> bool:
+    """Whether any two videos of a split share a source; of each split what its videos come from."""
+    named = [[group for group in some if group] for some in groups]
+    return any(len(set(some)) < len(some) for some in named)
 
 
 def aggregates(metrics: list[Metric]) -> list[dict[str, Any]]:

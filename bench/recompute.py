@@ -10,16 +10,17 @@ from numpy.typing import NDArray
 
 from ..leaderboard.bootstrap import ItemInterval, intervals
 from ..leaderboard.compact import compact_captions, compact_classes, rankings_of, score_table
-from ..leaderboard.items import Key, items
+from ..leaderboard.items import items
 from ..leaderboard.record import SCHEMA_VERSION, Record
 from ..protocols.base import Metric, Protocol, Sample, Split
 from ..protocols.measure import measure, target_of
 from ..protocols.metrics import harmonic_mean
 from ..protocols.retrieval_metrics import best_caption, dual_softmax, ranking, retrieval_metrics
 from .evaluate import Scored
-from .finish import numbers_of
+from .finish import LEVEL, interval_of, numbers_of, shares_sources
 
 Arrays = Mapping[str, Mapping[str, NDArray]]
+_COMPACT = {"classes": "ranks", "labels": "scores", "captions": "t2v_rank"}
 _RULES = {
     "mean": lambda values: float(np.mean(values)),
     "harmonic-mean": lambda v: harmonic_mean(*v),
@@ -69,28 +70,24 @@ class Rebuilt:
         return tuple(map(str, range(_table(self.arrays[name]).shape[1])))
 
     def misfit(self, name: str) -> str | None:
-        """One sentence on why the arrays of a split cannot be measured; None if they can."""
-        part = self.arrays[name]
-        if "ids" not in part or not {"target", "captions"} & set(part):
-            return f"predictions of {name} lack ids, or what is right"
-        if self.kind(name) == "captions":
-            return _misfit_of_captions(name, part)
-        if "target" not in part or not {"scores", "ranks"} & set(part):
-            return f"predictions of {name} lack a target or scores"
-        return self._misfit_of_columns(name)
+        """One sentence on why the arrays of a split cannot be measured; None if they can.
 
-    def _misfit_of_columns(self, name: str) -> str | None:
-        part, kind, known = self.arrays[name], self.kind(name), len(self.classes(name))
-        target, table = part["target"], _table(part)
-        if table.ndim != 2 or target.ndim != (2 if kind == "labels" else 1):
-            return f"target and scores of {name} have shapes that are none of {kind}"
-        columns = table.shape[1]
+        What does not hang on the record has been checked when they were loaded.
+        """
+        part = self.arrays[name]
+        if not {"target", "captions"} & set(part):
+            return f"predictions of {name} lack what is right"
+        kind = self.kind(name)
+        right = "captions" if kind == "captions" else "target"
+        if right not in part or not {"scores", _COMPACT[kind]} & set(part):
+            return f"predictions of {name} lack {right} or scores"
+        if kind == "captions":
+            return None
+        if part["target"].ndim != (2 if kind == "labels" else 1):
+            return f"the target of {name} has a shape that is none of {kind}"
+        columns, known = _table(part).shape[1], len(self.classes(name))
         if columns != known:
             return f"{name} has scores of {columns} {kind}, and the record names {known}"
-        if kind == "labels" and (target.shape[1] != columns or not np.isin(target, (0, 1)).all()):
-            return f"the target of {name} must hold 0 or 1 for each of its {columns} labels"
-        if kind == "classes" and not ((target >= 0) & (target < columns)).all():
-            return f"the target of {name} names classes beyond the {columns} there are"
         return None
 
     def scored(self, name: str) -> Scored:
@@ -142,9 +139,13 @@ class Rebuilt:
                 )
         return found
 
-    def intervals(self, metrics: Sequence[Metric], level: float) -> dict[Key, ItemInterval]:
-        """Intervals over items of these metrics, of those that the items of the arrays give."""
-        return intervals(numbers_of(metrics, items(self.record, self.arrays)), level)
+    def intervals(self, metrics: Sequence[Metric]) -> list[ItemInterval | None]:
+        """The interval of each of these metrics as a finishing run writes it."""
+        known = intervals(numbers_of(metrics, items(self.record, self.arrays)), LEVEL)
+        shared = shares_sources(
+            part["groups"].tolist() for part in self.arrays.values() if "groups" in part
+        )
+        return [interval_of(metric, known, shared) for metric in metrics]
 
     def compacted(self) -> dict[str, dict[str, NDArray]]:
         """The arrays in their compact form (`leaderboard.compact`)."""
@@ -171,17 +172,6 @@ class Rebuilt:
 def _table(part: Mapping[str, NDArray]) -> NDArray:
     """Scores, or the ranks in their place; without columns where captions are ranked."""
     return part.get("scores", part.get("ranks", np.zeros((len(part["ids"]), 0))))
-
-
-def _misfit_of_captions(name: str, part: Mapping[str, NDArray]) -> str | None:
-    if "captions" not in part or not {"scores", "t2v_rank"} & set(part):
-        return f"predictions of {name} lack captions or scores"
-    number = int(part["captions"].sum())
-    if "scores" in part and part["scores"].shape[1:] != (number,):
-        return f"{name} has {number} captions, and scores of the shape {part['scores'].shape}"
-    if (part["captions"] < 1).any():
-        return f"some videos of {name} have no caption"
-    return None
 
 
 def _samples(part: Mapping[str, NDArray], kind: str) -> list[Sample]:

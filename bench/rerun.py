@@ -17,7 +17,7 @@ from . import registry
 from .commands.options import data_flags
 from .config import Resolved
 from .errors import UserError
-from .run_listing import shortened
+from .run_listing import change
 from .schema import RunConfig, schema_for
 from .session import Session
 
@@ -60,7 +60,7 @@ class Again(Session):
         cell, report = self._cell(self.record.variant, config.seeds[0], config.eval.patching[0])
         if cell.run_id != self.record.run_id:
             changes = identity_changes(self.record.identity, cell.identity)
-            words = [f"{key} {shortened(old)} -> {shortened(new)}" for key, old, new in changes]
+            words = [f"{key} {change(old, new)}" for key, old, new in changes]
             more = f"; and {len(words) - _SHOWN} more" if len(words) > _SHOWN else ""
             raise UserError(
                 f"run {self.record.run_id} cannot be repeated, it would be run {cell.run_id} here: "
@@ -107,27 +107,32 @@ def resolved_again(record: Record, here: Here) -> Resolved:
         UserError: a file that the run needs is not given or is another one; an unknown method.
     """
     _check_plugin(record, here)
-    _check_files(record, here)
     config = copy.deepcopy(record.command.config_resolved)
     if not {"method", "protocol", "seeds", "data", "eval", "backbone"} <= set(config):
         raise UserError(f"the record of run {record.run_id} holds no configuration to repeat")
-    config["seeds"] = [record.seed if record.seed is not None else config["seeds"][0]]
+    schema = schema_for(registry.card(record.identity.method.name, here.plugins).options)
+    seeds = _checked(schema, config, record).seeds
+    _check_files(record, here)
+    config["seeds"] = [record.seed if record.seed is not None else seeds[0]]
     config["eval"]["patching"] = [record.identity.eval.patching or 0.0]
     config["data"] |= {"root": None, "roots": []}
     for key, value in {**data_flags(list(here.data)), **here.files}.items():
         section, _, name = key.rpartition(".")
-        (config[section] if section else config)[name] = value
-    options = registry.card(record.identity.method.name, here.plugins).options
+        (config.setdefault(section, {}) if section else config)[name] = value
+    checked = _checked(schema, config, record).model_dump()
+    return Resolved(RunConfig.model_validate(checked), dict(record.command.config_sources))
+
+
+def _checked(schema: type[RunConfig], config: dict[str, Any], record: Record) -> RunConfig:
+    """The record's configuration by the schema of today; UserError: it does not fit."""
     try:
-        checked = schema_for(options).model_validate(config)
+        return schema.model_validate(config)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"]))
         raise UserError(
             f"the configuration of run {record.run_id} is none of this version: {key}: {first['msg']}"
         ) from None
-    sources = dict(record.command.config_sources)
-    return Resolved(RunConfig.model_validate(checked.model_dump()), sources)
 
 
 def _check_plugin(record: Record, here: Here) -> None:
@@ -196,7 +201,7 @@ def comparison(old: Record, new: Record) -> list[str]:
 
 def _surroundings(old: Record, new: Record) -> str:
     changes = changed_paths(plain(old.environment), plain(new.environment))
-    words = [f"{'.'.join(path)} {shortened(a)} -> {shortened(b)}" for path, a, b in changes]
+    words = [f"{'.'.join(path)} {change(a, b)}" for path, a, b in changes]
     if old.observed and new.observed and old.observed.code_digest != new.observed.code_digest:
         words.append("other code of method or protocol")
     if not words:

@@ -14,6 +14,7 @@ from ..leaderboard.store import FILE_NAME, StoreError
 from .errors import UserError, one_line
 
 _DIGEST = re.compile(r"[0-9a-f]{40,64}")
+_LONGEST, _BEFORE = 120, 40  # characters of a value, and of them before the first difference
 _PREFIX = re.compile(r"[0-9a-f]{1,16}")
 COLUMNS = (
     *("run_id", "method", "protocol", "variant", "seed", "status", "limited"),
@@ -130,9 +131,23 @@ def wanted(lines: Iterable[dict[str, Any]], filters: Mapping[str, Sequence[Any]]
     ]
 
 
-def shortened(value: Any) -> str:
-    """A value of a record in a few words; of a digest its beginning."""
+def change(old: Any, new: Any) -> str:
+    """Two values of a record in a few words: of digests the beginning, of long texts where they part."""
+    a, b = _text(old), _text(new)
+    parts = (n for n, (x, y) in enumerate(zip(a, b, strict=False)) if x != y)
+    same = next(parts, min(len(a), len(b)))
+    start = max(0, same - _BEFORE) if max(len(a), len(b)) > _LONGEST else 0
+    return f"{_cut(a, start)} -> {_cut(b, start)}"
+
+
+def _text(value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    if _DIGEST.fullmatch(text):
-        return text[:12]
-    return text if len(text) <= 120 else f"{text[:117]}..."
+    return text[:12] if _DIGEST.fullmatch(text) else text
+
+
+def _cut(text: str, start: int) -> str:
+    """At most `_LONGEST` characters of a text from a place on, with dots where something is left out."""
+    head = "..." if start else ""
+    rest = text[start:]
+    room = _LONGEST - len(head)
+    return head + (rest if len(rest) <= room else f"{rest[: room - 3]}...")

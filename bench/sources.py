@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ..datasets.folder import DatasetError
@@ -43,9 +43,16 @@ def roots_of(source: DataSource, protocol: Protocol) -> Roots:
     Raises:
         UserError: two folders for one dataset.
     """
+    return _parsed(_words(source), protocol.dataset if protocol.datasets else "")
+
+
+def _words(source: DataSource) -> list[str]:
+    return [*source.roots, *([source.root] if source.root else [])]
+
+
+def _parsed(words: Sequence[str], main: str = "") -> Roots:
     try:
-        words = [*source.roots, *([source.root] if source.root else [])]
-        return parse_roots(words, protocol.dataset if protocol.datasets else "")
+        return parse_roots(list(words), main)
     except DatasetError as error:
         raise UserError(str(error)) from None
 
@@ -62,10 +69,7 @@ def check_settings(config: RunConfig, protocol: Protocol) -> None:
         raise UserError(f"protocol {id} makes its own videos and takes no --data")
     if protocol.needs_root and (source.root is None or source.roots):
         raise UserError(f"protocol {id} needs --data: the folder of your videos")
-    for word in [source.root, *(w.partition("=")[2] or w for w in source.roots)]:
-        if word and not Path(word).exists():
-            raise UserError(f"--data {word} does not exist")
-    _check_ids(roots_of(source, protocol), protocol)
+    check_folders(_words(source), protocol.datasets)
     if not protocol.datasets:
         for flag, value, usual in (
             ("--class-names", source.class_names, "official"),
@@ -79,12 +83,24 @@ def check_settings(config: RunConfig, protocol: Protocol) -> None:
         raise UserError(f"--tie-rule is for retrieval; {id} has classes, where ties count as wrong")
 
 
-def _check_ids(roots: Roots, protocol: Protocol) -> None:
+def check_folders(words: Sequence[str], own: Iterable[str] = ()) -> None:
+    """Refuse folders that are not there, and ids that no dataset has.
+
+    Args:
+        words: as given with --data, ID=DIR or DIR. own: ids of a plugin's datasets.
+
+    Raises:
+        UserError: names the word and what would be right.
+    """
     from ..datasets.catalog import PUBLISHED
     from ..datasets.reference_lists import REPOSITORIES
 
-    known = dict.fromkeys((*PUBLISHED, *REPOSITORIES, *protocol.datasets))
-    for id, folder in roots.given.items():
+    given = _parsed(words)
+    for folder in [*given.given.values(), *([given.common] if given.common else [])]:
+        if not folder.exists():
+            raise UserError(f"--data {folder} does not exist")
+    known = dict.fromkeys((*PUBLISHED, *REPOSITORIES, *own))
+    for id, folder in given.given.items():
         if id not in known:
             raise UserError(
                 f"--data {id}={folder}: there is no dataset {id!r}, but {', '.join(known)}"

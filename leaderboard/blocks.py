@@ -11,6 +11,8 @@ from pydantic import Field, model_validator
 
 from .identity import Block, Count, Digest, JsonDict, Name, Sha256
 
+# of the configuration of a run
+_SECTIONS = ("backbone", "data", "eval", "options", "preprocess", "stages", "train", "views")
 NonNegative = Annotated[float, Field(ge=0)]
 
 
@@ -211,6 +213,17 @@ class Command(Block):
     argv: list[str] = Field(description="Command line; paths relative")
     config_resolved: JsonDict = Field(description="The config after all layers were merged")
     config_sources: dict[str, str] = Field(description="Dotted key -> the layer that set it")
+
+    @model_validator(mode="after")
+    def _sections_are_mappings(self) -> Command:
+        wrong = [
+            name for name in _SECTIONS if not isinstance(self.config_resolved.get(name, {}), dict)
+        ]
+        if wrong:
+            raise ValueError(
+                f"config_resolved.{wrong[0]} is no section: keys and values are wanted"
+            )
+        return self
 
 
 class ErrorInfo(Block):

@@ -174,6 +174,11 @@ def _classes(split: str, data: SplitData, arrays: Arrays, dataset: str) -> dict[
     import numpy as np
 
     scores, target = scores_of(arrays), arrays["target"]
+    columns, named = scores.shape[1], len(data.classes)
+    if not ((target >= 0) & (target < columns)).all():
+        raise ValueError(f"a target of {split} is none of its {columns} classes")
+    if named not in (0, columns):  # records of version 1 name none
+        raise ValueError(f"{split} has scores of {columns} classes, and the record names {named}")
     own = scores[np.arange(len(scores)), target][:, None]
     rank = (scores >= own).sum(1)
     groups = arrays.get("groups")
@@ -183,7 +188,7 @@ def _classes(split: str, data: SplitData, arrays: Arrays, dataset: str) -> dict[
     return {
         (f"top{k}", split): Items(arrays["ids"], 100.0 * (rank <= k), groups, clips=True)
         for k in (1, 5)
-        if k == 1 or k < scores.shape[1]
+        if k == 1 or k < columns
     }
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .arrays import check_arrays
 from .store import StoreError, write_atomically
 
 if TYPE_CHECKING:
@@ -22,10 +23,8 @@ def save_predictions(
 ) -> dict[str, Any]:
     """Write {split: {array name: array}} and return the `predictions` block of the record.
 
-    Every split has `ids` (distinct strings); the first dimension of all its arrays counts the
-    items. `target` holds integers; `scores` is stored as float32, [N, K], all classes or the top
-    K. Equal arrays give equal bytes. Raises ValueError for arrays that do not fit, StoreError if
-    the disk refuses.
+    What a split may hold stands in `arrays`; `scores` are stored as float32. Equal arrays give equal
+    bytes. Raises ValueError for arrays that do not fit, StoreError if the disk refuses.
 
     Args:
         compress: deflate the arrays. The bytes then depend on the arrays and on the release of zlib.
@@ -60,7 +59,8 @@ def packed_predictions(
 def load_predictions(path: Path, sha256: str | None = None) -> Splits:
     """Read what `save_predictions` wrote; with `sha256`, only if the file has that digest.
 
-    Raises StoreError if the file is missing, changed, damaged, or holds pickled objects.
+    Raises StoreError if the file is missing, changed, damaged, or holds pickled objects, or arrays that
+    do not fit (`arrays.check_arrays`).
     """
     import numpy as np
 
@@ -75,10 +75,15 @@ def load_predictions(path: Path, sha256: str | None = None) -> Splits:
         with np.load(io.BytesIO(data), allow_pickle=False) as file:
             for key in file.files:
                 split, name = key.split("/")
-                splits.setdefault(split, {})[name] = file[key]
-    # TypeError and AttributeError: what np.load returns for a lone array is no archive
-    except (ValueError, TypeError, AttributeError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise StoreError(f"{path} is not a file of predictions: {error}") from error
+                splits.setdefault(split, {})[name] = np.asarray(file[key])
+    except Exception as error:  # zipfile, zlib and numpy have a dozen types for damaged files
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise StoreError(f"{path} is not a file of predictions: {reason}") from error
+    try:
+        for split, arrays in splits.items():
+            check_arrays(split, arrays)
+    except ValueError as error:
+        raise StoreError(f"{path}: {error}") from None
     return splits
 
 
@@ -86,29 +91,13 @@ def _checked(split: str, given: Mapping[str, np.ndarray]) -> dict[str, np.ndarra
     """The arrays of one split in the types and byte order that are stored."""
     import numpy as np
 
-    if "ids" not in given:
-        raise ValueError(f"predictions of {split} lack ids")
-    # through a list, so that the width of the strings follows from the strings alone
-    ids = [str(item) for item in given["ids"]]
-    if len(set(ids)) < len(ids):
-        raise ValueError(f"predictions of {split} name one id twice")
-    arrays = {"ids": np.array(ids, dtype=np.str_)}
-    for name, item in given.items():
-        array = np.asarray(item)
-        if "/" in split + name or not name:
-            raise ValueError(f"{split}/{name} is no name for an array")
-        if array.shape[:1] != (len(ids),):
-            raise ValueError(f"{split}/{name} has the shape {array.shape} for {len(ids)} ids")
-        if name == "target" and array.dtype.kind not in "iu":
-            raise ValueError(f"{split}/target is {array.dtype}, not integers")
-        if name == "scores":
-            array = array.astype(np.float32)
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
-            raise ValueError(f"{split}/{name} holds NaN or infinities")
-        if array.dtype.kind not in "biufU":
-            raise ValueError(f"{split}/{name} holds {array.dtype}: only numbers and text are kept")
-        if name != "ids":
-            arrays[name] = array
+    arrays = {name: np.asarray(item) for name, item in given.items()}
+    if "ids" in arrays and arrays["ids"].dtype.kind == "U":
+        # through a list, so that the width of the strings follows from the strings alone
+        arrays["ids"] = np.array(arrays["ids"].tolist(), dtype=np.str_)
+    if "scores" in arrays and arrays["scores"].dtype.kind in "iuf":
+        arrays["scores"] = arrays["scores"].astype(np.float32)
+    check_arrays(split, arrays)
     return {name: _little_endian(array) for name, array in arrays.items()}
 
 

@@ -8,10 +8,11 @@ status `running` lacks them.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, NoReturn
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from .blocks import (
     Aggregate,
@@ -83,7 +84,20 @@ __all__ = [
 
 SCHEMA_VERSION = 2
 OLDEST = 1  # version 1 lacks what videos were scored against (kind, classes, novel in data)
-Time = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
+_ADDED = {"kind", "classes", "novel", "cpu", "cpu_threads", "compact"}  # by version 2
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
+
+
+def _real(text: str) -> str:
+    """A time that there is; the pattern alone would let the 99th of a month pass."""
+    try:
+        datetime.strptime(text, _TIME)
+    except ValueError:
+        raise ValueError(f"there is no time {text}") from None
+    return text
+
+
+Time = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"), AfterValidator(_real)]
 
 
 class Record(Block):
@@ -121,6 +135,13 @@ class Record(Block):
                 f"run_id {self.run_id} is not the digest of identity ({expected}): "
                 "one of them was edited"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _limit_is_said(self) -> Record:
+        limit = self.identity.eval.limit
+        if limit is not None and not self.limited:
+            raise ValueError(f"identity.eval.limit is {limit}, and limited is false")
         return self
 
     @model_validator(mode="after")
@@ -177,7 +198,7 @@ class Record(Block):
 
 def utc_now() -> str:
     """Now as records write it: UTC, in whole seconds."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.now(UTC).strftime(_TIME)
 
 
 def record_text(record: Record) -> str:
@@ -203,10 +224,36 @@ def parse_record(text: str) -> Record:
         )
     if version < OLDEST:
         raise ValueError(f"schema version {version} is older than {OLDEST}, the first one")
+    if version < SCHEMA_VERSION and (later := _of_version_2(value)):
+        raise ValueError(
+            f"it says version {version}, and holds {later} of version {SCHEMA_VERSION}"
+        )
+    _check_unicode(value)
     try:
         return Record.model_validate(value | {"schema_version": SCHEMA_VERSION})
     except ValidationError as error:
         raise ValueError(_in_one_line(error)) from None
+
+
+def _of_version_2(value: Mapping[str, Any]) -> str | None:
+    """The first field in the content of a file that version 1 did not have."""
+    splits = value.get("data")
+    blocks = {f"data.{n}": b for n, b in splits.items()} if isinstance(splits, dict) else {}
+    blocks |= {name: value.get(name) for name in ("environment", "predictions")}
+    for where, block in blocks.items():
+        added = sorted(_ADDED & set(block)) if isinstance(block, dict) else []
+        if added:
+            return f"{where}.{added[0]}"
+    return None
+
+
+def _check_unicode(value: Any) -> None:
+    """Refuse half a surrogate pair, which JSON can escape and no file or terminal can show."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        bad = error.object[error.start : error.end]
+        raise ValueError(f"it holds {bad!a}, which is no Unicode text") from None
 
 
 def _refuse_constant(constant: str) -> NoReturn:

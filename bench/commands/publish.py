@@ -41,12 +41,14 @@ def publish(
 
     paths = find_records(runs, results)
     from ..verify import verify_file
+    from ..verify_lists import check_data
 
     plugins = tuple(str(p) for p in plugin or ())
+    check_data(data or (), plugins)
     refused = 0
     for path in paths:
         found = verify_file(path, data or (), plugins)
-        reason = _refusal(found)
+        reason = _refusal(found, out)
         if reason is None:
             add = _maps(found, data or [], plugins) if map_ else {}
             reason = _publish(found, out, add, force)
@@ -57,8 +59,10 @@ def publish(
         raise RunFailed(f"{refused} of {len(paths)} runs were not published")
 
 
-def _refusal(found: Finding) -> str | None:
-    """Why a record is none to publish; None if it is."""
+def _refusal(found: Finding, out: Path) -> str | None:
+    """Why a record is none to publish in a folder; None if it is."""
+    from ...leaderboard.store import RunStore
+
     record = found.record
     if record is None or found.problems:
         return found.problems[0]
@@ -71,22 +75,28 @@ def _refusal(found: Finding) -> str | None:
     assert found.rebuilt is not None
     if not found.rebuilt.told:
         return "its schema does not say what videos were scored against: repeat it with bench rerun"
+    if RunStore(out).directory(record).resolve() == found.path.parent.resolve():
+        return f"--out {out} holds the run itself, whose scores would be lost: give another folder"
     return None
 
 
 def _maps(found: Finding, data: list[str], plugins: tuple[str, ...]) -> dict[str, np.ndarray]:
     """First split -> its map; nothing, with a sentence, where there can be none."""
-    from ..errors import explained
+    from ..errors import RunFailed, explained
     from ..feature_map import feature_map
     from ..rerun import Here
 
     assert found.record is not None
     assert found.rebuilt is not None
     split = found.record.identity.protocol.splits[0]
-    root = found.path.parents[3]
+    above = found.path.resolve().parents  # run, method, protocol, and the folder of runs
     try:
+        if len(above) < 4:
+            raise RunFailed(
+                f"{found.path} lies in no folder of runs, which would hold its features"
+            )
         ids = found.rebuilt.arrays[split]["ids"].tolist()
-        return {split: feature_map(found.record, ids, root, Here(data, plugins))}
+        return {split: feature_map(found.record, ids, above[3], Here(data, plugins))}
     except Exception as error:
         known = explained(error)
         if known is None:
@@ -116,10 +126,10 @@ def _publish(found: Finding, out: Path, maps: dict[str, np.ndarray], force: bool
     there = folder / FILE_NAME
     if there.exists() and there.read_bytes() != text.encode() and not force:
         return f"{there} is another record of this run; --force puts this one in its place"
+    before = (found.path.parent / found.record.predictions.file).stat().st_size
     write_atomically(folder / "predictions.npz", packed)
     write_atomically(there, text.encode())
-    before = found.path.parent / found.record.predictions.file
-    size = f"{before.stat().st_size / 1024:,.0f} -> {len(packed) / 1024:,.0f} KiB"
+    size = f"{before / 1024:,.0f} -> {len(packed) / 1024:,.0f} KiB"
     typer.echo(f"ok       {found.name}: predictions {size}, in {folder}")
     return None
 

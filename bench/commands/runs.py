@@ -150,11 +150,11 @@ def _values(first: Record, second: Record) -> None:
 
 
 def _section(title: str, changes: list[tuple[str, Any, Any]]) -> None:
-    from ..run_listing import shortened
+    from ..run_listing import change
 
     typer.echo(title)
     for key, old, new in changes:
-        typer.echo(f"  {key}: {shortened(old)} -> {shortened(new)}")
+        typer.echo(f"  {key}: {change(old, new)}")
 
 
 def _facts(record: Record) -> list[tuple[str, Any]]:

@@ -41,8 +41,10 @@ def verify(
     paths = find_records(runs, results)
     from ..show import progress
     from ..verify import verify_file
+    from ..verify_lists import check_data
 
     plugins = tuple(str(p) for p in plugin or ())
+    check_data(data or (), plugins)
     found: list[Finding] = []
     with progress() as bar:
         task = bar.add_task("records", total=len(paths), note="")
@@ -71,7 +73,8 @@ def _say_twice(found: list[Finding]) -> None:
 
 def _print(found: Finding) -> None:
     """One line: what was computed again, or what is wrong."""
-    notes = f" ({'; '.join(found.notes)})" if found.notes else ""
+    said = "; ".join(filter(None, [found.coverage, *found.notes]))
+    notes = f" ({said})" if said else ""
     if found.problems:
         more = len(found.problems) - SHOWN
         what = "; ".join(found.problems[:SHOWN]) + (f"; and {more} more" if more > 0 else "")

@@ -2,11 +2,14 @@
 
 import json
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from made_runs import edit, forge, make_run
+from vclipbench.bench.commands.publish import _maps
 from vclipbench.bench.recompute import Rebuilt
+from vclipbench.bench.verify import verify_file
 from vclipbench.leaderboard.predictions import load_predictions
 
 
@@ -89,7 +92,7 @@ def test_what_is_published_can_be_published_from(quick, tmp_path):
         (("status",), "partial", "it is partial, not done"),
         (("limited",), True, "it ran on a part of the data (data.limit)"),
         (("identity", "eval", "probe"), "time", "it ran with a probe"),
-        (("schema_version",), 1, "its schema does not say what videos were scored against"),
+        (("schema_version",), 1, "it says version 1, and holds data.test.classes of version 2"),
         (("metrics", 0, "n"), 3, "n of metric top1 of test is 3"),
         (("metrics", 0, "value"), "x", "metrics.0.value"),
     ],
@@ -104,6 +107,32 @@ def test_what_enters_no_table_is_refused(quick, tmp_path, keys, value, words):
     assert [p.parent for p in (tmp_path / "pub").rglob("record.json")] == [
         published(tmp_path / "pub", good).parent
     ]
+
+
+def test_records_of_version_1_are_refused(quick, tmp_path):
+    path = make_run(tmp_path / "runs", "full-shapes")
+    record = json.loads(path.read_text()) | {"schema_version": 1}
+    for block, names in (
+        (record["data"]["test"], ("kind", "classes", "novel")),
+        (record["environment"], ("cpu", "cpu_threads")),
+        (record["predictions"], ("compact",)),
+    ):
+        for name in names:
+            block.pop(name, None)
+    path.write_text(json.dumps(record))
+    done = quick("publish", "runs", "--out", "pub", check=1)
+    assert "its schema does not say what videos were scored against" in done.stderr
+
+
+@pytest.mark.parametrize("force", [(), ("--force",)])
+def test_a_run_is_never_put_over_itself(quick, tmp_path, force):
+    path = make_run(tmp_path / "runs", "full-shapes")
+    before = {file.name: file.read_bytes() for file in path.parent.iterdir()}
+    for out in ("runs", "runs/../runs", tmp_path / "runs"):
+        done = quick("publish", "runs", "--out", out, *force, check=1)
+        assert f"--out {out} holds the run itself" in " ".join(done.stderr.split())
+        assert "--force" not in done.stderr
+    assert {file.name: file.read_bytes() for file in path.parent.iterdir()} == before
 
 
 def test_nothing_is_written_whose_metrics_would_differ(quick, tmp_path, monkeypatch):
@@ -129,6 +158,19 @@ def test_maps_are_told_to_be_lacking(quick, tmp_path, monkeypatch):
     done = quick("publish", "more", "--out", "pub", "--map", check=0)
     assert "maps need scikit-learn" in done.stderr
     assert "ok " in done.stdout
+
+
+def test_a_map_of_a_run_that_is_named_from_within(quick, tmp_path):
+    path = make_run(tmp_path / "runs", "full-shapes")
+    done = quick("publish", ".", "--out", tmp_path / "pub", "--map", cwd=path.parent, check=0)
+    assert "holds no configuration to repeat" in done.stderr  # one that a run made has one
+
+
+def test_a_map_of_a_run_in_no_folder_of_runs(tmp_path, capsys):
+    found = verify_file(make_run(tmp_path / "runs", "full-shapes"))
+    found.path = Path("/run/record.json")
+    assert _maps(found, [], ()) == {}
+    assert "/run/record.json lies in no folder of runs" in capsys.readouterr().err
 
 
 def test_a_map_of_features_in_the_store(bench, quick, tmp_path):

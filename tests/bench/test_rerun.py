@@ -101,6 +101,13 @@ def test_a_run_that_would_be_another_one_is_refused(quick, tmp_path):
     [
         (("command", "config_resolved"), {}, "holds no configuration to repeat"),
         (("command", "config_resolved", "nonsense"), 1, "is none of this version: nonsense"),
+        (("command", "config_resolved", "seeds"), [], "is none of this version: seeds"),
+        (("command", "config_resolved", "data"), {"roots": 3}, "this version: data.roots"),
+        (
+            ("command", "config_resolved", "backbone"),
+            {"pretrained": 3},
+            "is none of this version: backbone.pretrained",
+        ),
         (("command", "config_resolved", "checkpoint"), "a.pt", "used the file a.pt: say with --ch"),
         (
             ("command", "config_resolved", "data", "root"),
@@ -123,6 +130,16 @@ def test_what_a_record_cannot_hold_is_asked_for(quick, tmp_path, keys, value, wo
     run(quick, "--method", "random", "--protocol", "full-shapes", *TINY)
     path = edit(record_in(tmp_path / "runs"), *keys, value=value)
     assert words in quick("rerun", path, check=2).stderr
+
+
+@pytest.mark.parametrize("name", ["data", "eval", "backbone"])
+@pytest.mark.parametrize("value", [None, "abc"])
+def test_sections_of_the_configuration_are_mappings(quick, tmp_path, name, value):
+    path = make_run(tmp_path / "runs", "full-shapes")
+    edit(path, "command", "config_resolved", value={name: value})
+    for command in ("rerun", "verify"):
+        done = quick(command, path, check=1)
+        assert f"config_resolved.{name} is no section" in done.stdout + done.stderr
 
 
 def test_an_unknown_method(quick, tmp_path):

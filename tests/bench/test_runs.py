@@ -7,6 +7,7 @@ import shutil
 
 import pytest
 from made_runs import edit, make_run
+from vclipbench.bench.run_listing import change
 
 
 @pytest.fixture
@@ -89,6 +90,39 @@ def test_why_two_runs_differ(quick, runs):
     assert lines[4] == "code, weights and frames:"
     assert lines[5].endswith("-> ffffffffffff")
     assert lines[6].startswith("top1: ")
+
+
+def test_lists_that_differ_late_are_shown_where_they_part(quick, runs):
+    one, two = runs["one"], runs["two"]
+    long = [f"a photo of a person doing {{}}, number {n} of many templates." for n in range(16)]
+    for path, last in ((one, "first {}"), (two, "second {}")):
+        stages = [{"name": "bridge", "patterns": long}] * (1 + (path is two))
+        edit(path, "identity", "method", "stages", value=stages)
+        edit(path, "identity", "protocol", "templates", value=[*long, last], new_id=True)
+    text = quick("runs", "diff", one.parent, two.parent, check=0).stdout
+    lines = {line.split(":")[0].strip(): line for line in text.splitlines() if "->" in line}
+    old, new = lines["protocol.templates"].split(": ", 1)[1].split(" -> ")
+    assert old.startswith("...")
+    assert old.endswith('of many templates.", "first {}"]')
+    assert new.endswith('of many templates.", "second {}"]')
+    old, new = lines["method.stages"].split(": ", 1)[1].split(" -> ")
+    assert old.endswith("]}]")
+    assert ']}, {"name": "bridge", "patterns": ' in new
+    assert max(map(len, (old, new))) == 120
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "text"),
+    [
+        (1, "a", "1 -> a"),
+        ("a" * 40, "b" * 64, f"{'a' * 12} -> {'b' * 12}"),
+        ("x" * 120, "y", f"{'x' * 120} -> y"),
+        ("x" * 121, "y", f"{'x' * 117}... -> y"),
+        ("x" * 300 + "ab", "x" * 300, f"...{'x' * 40}ab -> ...{'x' * 40}"),
+    ],
+)
+def test_two_values_in_a_few_words(old, new, text):
+    assert change(old, new) == text
 
 
 def test_one_run_made_twice(quick, runs, tmp_path):

@@ -7,11 +7,10 @@ import shutil
 import numpy as np
 import pytest
 from made_runs import classes_of, edit, forge, make_run, several_captions
-from vclipbench.bench.recompute import Rebuilt
 from vclipbench.bench.registry import protocol
 from vclipbench.bench.verify import verify_file
 from vclipbench.leaderboard.predictions import load_predictions
-from vclipbench.leaderboard.record import parse_record
+from vclipbench.leaderboard.stats import wilson
 from vclipbench.protocols.base import Data
 
 FAMILIES = ("zs-shapes", "b2n-shapes", "fs-shapes", "full-shapes", "ret-shapes", "ml-shapes")
@@ -121,7 +120,7 @@ def test_a_changed_metric(copied):
         (("data", "test", "n_scored"), 647, "predictions of 648 videos, and the record says 647"),
         (("data", "test", "ids_digest"), "0" * 64, "ids_digest of test"),
         (("data", "test", "manifest_digest"), "0" * 64, "manifest_digest of test"),
-        (("data", "test", "kind"), "labels", "shapes that are none of labels"),
+        (("data", "test", "kind"), "labels", "a shape that is none of labels"),
         (("data", "test", "classes"), ["a"], "scores of 24 classes, and the record names 1"),
         (("predictions", "n"), 1, "hold 648 items, and the record says 1"),
         (("predictions", "keys"), [], "other arrays than the record says"),
@@ -174,7 +173,7 @@ def test_swapped_ids_are_not_in_the_order_of_the_list(copied):
     ids = predictions(path)["test"]["ids"].copy()
     ids[:2] = ids[1::-1]
     forge(path, "test", ids=ids)
-    assert only_problem(path) == "the ids of test are not in the order of the list"
+    assert verify_file(path).problems[0] == "the ids of test are not in the order of the list"
 
 
 def test_novel_labels_are_those_of_the_protocol(copied):
@@ -191,24 +190,53 @@ def test_aggregates_are_those_of_the_protocol(copied):
     assert "aggregates do not name the metrics" in only_problem(path)
 
 
-def test_intervals_that_were_drawn(copied):
-    path = copied("b2n-shapes")
-    whole = Rebuilt(parse_record(path.read_text()), predictions(path))
-    again = whole.intervals(whole.metrics(protocol("b2n-shapes")), 0.95)["hm", None]
-    assert again.method == "bootstrap-items"
-    for key, value in (
-        ("ci_low", again.low),
-        ("ci_high", again.high),
-        ("level", 0.95),
-        ("ci_method", again.method),
-    ):
-        edit(path, "metrics", 4, key, value=value)
-    found = verify_file(path)
-    assert (found.problems, found.notes) == ([], [])
-    edit(path, "metrics", 4, "ci_high", value=again.high + 0.1)
-    assert only_problem(path) == "the interval of hm is not that of its predictions"
-    edit(path, "metrics", 4, "ci_method", value="another")
-    assert verify_file(path).notes == ["1 intervals not computed again"]
+def metric_at(path, place):
+    return json.loads(path.read_text())["metrics"][place]
+
+
+@pytest.mark.parametrize(("id", "place", "how"), [
+    ("b2n-shapes", 4, "bootstrap-items"), ("full-shapes", 0, "wilson"),
+])  # fmt: skip
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"ci_high": 99.0}, "the interval of {} is not that of its predictions"),
+        ({"ci_low": None, "ci_high": None, "ci_method": None, "level": None}, "{} has no interval"),
+        ({"ci_method": "mine"}, "the interval of {} is by mine at the level 0.95, and not by"),
+        ({"level": 0.01}, "the level 0.01, and not by"),
+        ({"stderr": 1e-9}, "the standard error of {} is not that of its predictions"),
+        ({"stderr": None}, "the standard error of {} is not that of its predictions"),
+    ],
+)
+def test_intervals_are_those_that_a_finishing_run_writes(copied, id, place, how, changes, words):
+    path = copied(id)
+    metric = metric_at(path, place)
+    assert metric["ci_method"] == how
+    for key, value in changes.items():
+        edit(path, "metrics", place, key, value=value)
+    name = f"{metric['name']} of {metric['split']}" if metric["split"] else metric["name"]
+    assert words.format(name) in only_problem(path)
+
+
+def test_a_narrow_interval_of_another_level(copied):
+    path = copied("full-shapes")
+    metric = metric_at(path, 0)
+    low, high = wilson(round(metric["value"] * metric["n"] / 100), metric["n"], 0.01)
+    for key, value in (("ci_low", 100 * low), ("ci_high", 100 * high), ("level", 0.01)):
+        edit(path, "metrics", 0, key, value=value)
+    assert "is by wilson at the level 0.01, and not by wilson at the level 0.95" in (
+        only_problem(path)
+    )
+
+
+def test_compact_predictions_have_the_same_intervals(copied, tmp_path, quick):
+    paths = [copied("full-shapes"), copied("ret-shapes")]
+    quick("publish", *paths, "--out", "pub", check=0)
+    for path in (tmp_path / "pub").rglob("record.json"):
+        found = verify_file(path)
+        assert (found.problems, found.notes) == ([], [])
+        edit(path, "metrics", 0, "stderr", value=1e-9)
+        assert "the standard error of" in only_problem(path)
 
 
 def test_of_an_unknown_protocol_what_its_kind_of_list_tells(copied):
@@ -218,13 +246,19 @@ def test_of_an_unknown_protocol_what_its_kind_of_list_tells(copied):
     assert found.problems == []
     assert found.metrics == 5
     assert "unknown protocol 'b2n-elsewhere'" in found.notes[0]
-    edit(path, "metrics", 4, "value", value=1.0)
-    assert "metric hm is 1.0 in the record" in only_problem(path)
+    edit(path, "metrics", 4, "ci_method", value="another")
+    assert "1 intervals not computed again" in verify_file(path).notes
+    value = metric_at(path, 4)["value"] + 0.01
+    edit(path, "metrics", 4, "value", value=value)
+    assert f"metric hm is {value!r} in the record" in only_problem(path)
 
 
 def test_lists_of_another_version_are_not_compared(copied):
     path = copied("full-shapes")
     edit(path, "identity", "protocol", "version", value="0", new_id=True)
+    problem = "version is 0, and the digest is that of version 1 of full-shapes"
+    assert only_problem(path) == problem
+    edit(path, "identity", "protocol", "digest", value="0" * 64, new_id=True)
     found = verify_file(path)
     assert found.problems == []
     assert "version 0 of full-shapes, and here is 1" in found.notes[0]
@@ -276,6 +310,8 @@ def test_files_that_are_no_records(made, tmp_path):
     assert "schema version 99 is newer than 2" in only_problem(path)
     path.write_text(text)
     assert "cannot read" in only_problem(path)  # no predictions beside it
+    path.write_text(text.replace('"tags": []', '"tags": ["\\ud800"]'))
+    assert "holds '\\ud800', which is no Unicode text" in only_problem(path)
     path.write_bytes(b"\xff\xfe")
     assert "not UTF-8" in only_problem(path)
 
@@ -292,12 +328,10 @@ def test_the_command_names_what_is_wrong(quick, copied, tmp_path):
     good, bad = copied("full-shapes"), copied("ret-shapes")
     done = quick("verify", tmp_path, check=0)
     assert done.stdout.count("ok     ") == 2
-    edit(bad, "metrics", 0, "value", value=99.0)
+    edit(bad, "metrics", 0, "n", value=99)
     done = quick("verify", tmp_path, check=1)
     assert f"ok     full-shapes made-up {good.parent.name}: 2 metrics computed again" in done.stdout
-    assert (
-        f"WRONG  ret-shapes made-up {bad.parent.name}: metric t2v_r1 of test is 99.0" in done.stdout
-    )
+    assert f"WRONG  ret-shapes made-up {bad.parent.name}: n of metric t2v_r1 of test" in done.stdout
     assert "1 of 2 records are not what they say" in done.stderr
     assert quick("verify", good.parent, check=0).stdout.count("\n") == 1
     prefix = good.parent.name[:6]

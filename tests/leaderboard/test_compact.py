@@ -40,7 +40,7 @@ def small_and_large(path, tmp_path):
 @pytest.mark.parametrize("levels", [None, 3])
 @pytest.mark.parametrize("id", FAMILIES)
 def test_metrics_are_equal(tmp_path, id, levels):
-    path = make_run(tmp_path, id, levels=levels)
+    path = make_run(tmp_path, id, levels=levels, intervals=False)
     small, found, wanted = small_and_large(path, tmp_path)
     assert found == wanted
     assert [m.value for m in found] == [m.value for m in small.record.metrics]
@@ -52,7 +52,7 @@ def test_metrics_are_equal(tmp_path, id, levels):
 @pytest.mark.parametrize("rule", ["pessimistic", "expected", "reference"])
 @pytest.mark.parametrize("levels", [None, 3])
 def test_metrics_are_equal_by_every_tie_rule(tmp_path, rule, levels):
-    one = make_run(tmp_path, "ret-shapes", tie_rule=rule, levels=levels)
+    one = make_run(tmp_path, "ret-shapes", tie_rule=rule, levels=levels, intervals=False)
     several = make_run(
         tmp_path, "ret-msvd", tie_rule=rule, levels=levels, plan=several_captions(40, 5)
     )

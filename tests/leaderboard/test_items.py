@@ -196,6 +196,25 @@ def test_what_does_not_fit_is_named(make_record):
             items(record, {"base": stored})
 
 
+@pytest.mark.parametrize(
+    ("classes", "target", "words"),
+    [
+        ((), 99, "a target of test is none of its 2 classes"),
+        ((), -1, "a target of test is none of its 2 classes"),
+        (("a",), 1, "test has scores of 2 classes, and the record names 1"),
+    ],
+)
+def test_classes_that_there_are_not(classes, target, words):
+    stored = {
+        "ids": np.array(["a"]),
+        "scores": np.zeros((1, 2), np.float32),
+        "target": np.array([target]),
+        "groups": np.array(["g"]),
+    }
+    with pytest.raises(ValueError, match=words):
+        split_items("test", data(classes), stored, "ucf101")
+
+
 def test_scores_or_ranks_as_floats():
     assert scores_of({"scores": np.float32([[0.5]])}).tolist() == [[0.5]]
     assert scores_of({"ranks": np.uint8([[3]])}).dtype == float

@@ -96,6 +96,75 @@ def test_types_are_strict(make_record, key, value):
         parse_record(json.dumps({**as_dict(make_record()), key: value}))
 
 
+@pytest.mark.parametrize("time", ["9999-99-99T99:99:99Z", "2026-02-30T00:00:00Z"])
+def test_times_that_there_are_not_are_refused(make_record, time):
+    with pytest.raises(ValueError, match=f"created_utc: there is no time {time}"):
+        parse_record(json.dumps({**as_dict(make_record()), "created_utc": time}))
+
+
+@pytest.mark.parametrize("text", ["\ud800", "x\udfff"])
+def test_half_a_surrogate_pair_is_refused_wherever_it_stands(make_record, text):
+    good = as_dict(make_record())
+    for change in (
+        {"tags": [text]},
+        {"command": {**good["command"], "config_resolved": {"a": {text: 1}}}},
+    ):
+        with pytest.raises(ValueError, match=r"it holds '\\ud.*', which is no Unicode text"):
+            parse_record(json.dumps(good | change))
+
+
+def test_a_run_on_a_part_of_the_data_says_so(make_record):
+    value = as_dict(make_record())
+    value["identity"]["eval"]["limit"] = 5
+    value["run_id"] = identity_id(value["identity"])
+    with pytest.raises(ValueError, match=r"identity\.eval\.limit is 5, and limited is false"):
+        parse_record(json.dumps(value))
+    assert parse_record(json.dumps(value | {"limited": True})).limited
+    assert make_record(blocks={"limited": True}).identity.eval.limit is None
+
+
+@pytest.mark.parametrize(
+    ("place", "field", "value"),
+    [
+        (("data", "split1"), "kind", "classes"),
+        (("data", "split1"), "novel", []),
+        (("environment",), "cpu", ""),
+        (("environment",), "cpu_threads", None),
+        (("predictions",), "compact", False),
+    ],
+)
+def test_version_1_has_no_field_of_version_2(make_record, place, field, value):
+    record = as_dict(make_record()) | {"schema_version": 1}
+    record["predictions"] = {
+        "file": "p.npz",
+        "sha256": "0" * 64,
+        "format": "npz",
+        "n": 1,
+        "keys": [],
+    }
+    for name in ("kind", "classes", "novel"):
+        del record["data"]["split1"][name]
+    for name in ("cpu", "cpu_threads"):
+        del record["environment"][name]
+    assert parse_record(json.dumps(record)).schema_version == 2
+    block = record
+    for key in place:
+        block = block[key]
+    block[field] = value
+    where = ".".join((*place, field))
+    with pytest.raises(ValueError, match=f"it says version 1, and holds {where} of version 2"):
+        parse_record(json.dumps(record))
+
+
+@pytest.mark.parametrize("value", [None, "abc", [1]])
+@pytest.mark.parametrize("name", ["data", "eval", "backbone", "train"])
+def test_sections_of_the_configuration_are_mappings(make_record, name, value):
+    command = {"argv": [], "config_sources": {}}
+    with pytest.raises(ValueError, match=f"config_resolved.{name} is no section"):
+        make_record(blocks={"command": command | {"config_resolved": {name: value}}})
+    make_record(blocks={"command": command | {"config_resolved": {"method": "clip"}}})
+
+
 def test_edited_identity_is_refused(make_record):
     value = as_dict(make_record())
     value["identity"]["train"]["lr"] = 1.0

@@ -14,7 +14,6 @@ from vclipbench.bench.evaluate import Scored
 from vclipbench.bench.registry import protocol as find_protocol
 from vclipbench.leaderboard.predictions import save_predictions
 from vclipbench.leaderboard.record import SCHEMA_VERSION, Record, identity_id, record_text
-from vclipbench.leaderboard.stats import wilson
 from vclipbench.protocols.base import Data, Metric, Plan, Protocol, Sample, Split, digest
 
 ENVIRONMENT = {
@@ -41,12 +40,14 @@ def make_run(
     plan: Plan | None = None,
     method: str = "made-up",
     seed: int = 0,
+    intervals: bool = True,
 ) -> Path:
     """Write a finished run and return the path of its record.
 
     Args:
         levels: scores take only so many values, so that many tie.
         plan: other lists than the protocol's own.
+        intervals: metrics have theirs, which takes seconds for labels; `bench verify` asks for them.
     """
     protocol = find_protocol(protocol_id)
     variant = variant or protocol.variants[0]
@@ -74,7 +75,7 @@ def make_run(
                 s.name: finish.split_data(s, scored[s.name], frozenset()) for s in plan.evaluate
             },
             "exposure": {"training_data": {}, "class_overlap": [], "declared": "full"},
-            "metrics": [_entry(metric) for metric in metrics],
+            "metrics": _entries(metrics, scored, protocol.dataset, tie_rule, intervals),
             "primary": protocol.primary,
             "per_class": finish.per_class(scored),
             "aggregates": finish.aggregates(metrics),
@@ -100,7 +101,7 @@ def edit(path: Path, *keys: Any, value: Any, new_id: bool = False) -> Path:
 
 
 def forge(path: Path, split: str, **changes: np.ndarray) -> Path:
-    """Change arrays of a run and make the record fit them: SHA-256 and digest of the ids."""
+    """Change arrays of a run and make the record fit them: SHA-256, digest and number of the ids."""
     from vclipbench.leaderboard.predictions import load_predictions
 
     file = path.with_name("predictions.npz")
@@ -109,8 +110,28 @@ def forge(path: Path, split: str, **changes: np.ndarray) -> Path:
     record = json.loads(path.read_text())
     compact = record["predictions"].get("compact", False)
     record["predictions"] = {**save_predictions(file, arrays), "compact": compact}
-    record["data"][split]["ids_digest"] = digest(sorted(map(str, arrays[split]["ids"])))
+    ids = sorted(map(str, arrays[split]["ids"]))
+    record["data"][split] |= {"ids_digest": digest(ids), "n_scored": len(ids)}
     path.write_text(json.dumps(record, sort_keys=True, indent=1) + "\n")
+    return path
+
+
+def mend(path: Path) -> Path:
+    """Make all numbers of a record follow from its predictions, as a careful forger would."""
+    from vclipbench.bench.recompute import Rebuilt
+    from vclipbench.leaderboard.predictions import load_predictions
+
+    record = Record.model_validate_json(path.read_text())
+    rebuilt = Rebuilt(record, load_predictions(path.with_name("predictions.npz")))
+    metrics = rebuilt.metrics(find_protocol(record.identity.protocol.id))
+    pairs = zip(metrics, rebuilt.intervals(metrics), strict=True)
+    scored = {name: rebuilt.scored(name) for name in rebuilt.names}
+    content = json.loads(path.read_text()) | {
+        "metrics": [finish._entry(metric, found) for metric, found in pairs],
+        "per_class": finish.per_class(scored),
+        "aggregates": finish.aggregates(metrics),
+    }
+    path.write_text(json.dumps(content, sort_keys=True, indent=1) + "\n")
     return path
 
 
@@ -141,22 +162,21 @@ def _scored(split: Split, rng: np.random.Generator, levels: int | None) -> Score
     return Scored(split, list(split.samples), scores, cosines, {}, [], "")
 
 
-def _entry(metric: Metric) -> dict[str, Any]:
-    """A metric as records hold it, accuracy with Wilson's interval."""
-    low = high = None
-    if metric.hits is not None and metric.n and metric.name.startswith("top"):
-        low, high = (100 * end for end in wilson(metric.hits, metric.n, 0.95))
-    plain = {key: getattr(metric, key) for key in ("name", "value", "unit", "higher_is_better")}
-    return {
-        **plain,
-        "n": metric.n,
-        "stderr": None,
-        "ci_low": low,
-        "ci_high": high,
-        "ci_method": None if low is None else "wilson",
-        "level": None if low is None else 0.95,
-        "split": metric.split,
-    }
+_KNOWN: dict[str, list[dict[str, Any]]] = {}  # entries of metrics by what they were made from
+
+
+def _entries(
+    metrics: list[Metric], scored: dict[str, Scored], dataset: str, tie_rule: str, intervals: bool
+) -> list[dict[str, Any]]:
+    """Metrics as a finishing run writes them; those of equal scores are computed once."""
+    if not intervals:
+        return [finish._entry(metric, None) for metric in metrics]
+    about = [dataset, tie_rule, *(str(metric) for metric in metrics)]
+    about += [hashlib.sha256(part.scores.tobytes()).hexdigest() for part in scored.values()]
+    key = digest(about)
+    if key not in _KNOWN:
+        _KNOWN[key] = finish.metric_entries(metrics, scored, dataset, tie_rule)
+    return _KNOWN[key]
 
 
 def _identity(
