@@ -214,6 +214,8 @@ def _long(
         "checkpoint": [e.row.checkpoint for e in entries],
         "n_seeds": [len(e.cell.run_ids) for e in entries],
         "value": [e.cell.value for e in entries],
+        # of each seed, in the order of run_ids
+        "values": [" ".join(map(repr, e.cell.values)) for e in entries],
         "unit": [e.cell.unit for e in entries],
         "ci_low": [e.cell.interval and e.cell.interval.low for e in entries],
         "ci_high": [e.cell.interval and e.cell.interval.high for e in entries],

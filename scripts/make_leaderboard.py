@@ -33,8 +33,10 @@ Measured so far is the embedded world of Shapes ([what it can show](docs/shapes.
 benchmarks the papers' own numbers stand below ([how they were collected](docs/reported.md)), beside
 cells for ours that are empty until somebody submits a record.
 
-The runs shared two cores with each other and with other work, one or two threads each: of what they took, take the
-parameters and the arithmetic from here, and the speed from [docs/performance.md](docs/performance.md), measured alone.
+The runs shared two cores with each other and with other work, one or two threads each: of what they took,
+take the parameters and the arithmetic from here, and the speed from
+[docs/performance.md](docs/performance.md), where it was measured alone. Rounding differs between one thread
+and two, and training carries that on to other weights: a seed repeats its number with as many threads.
 
 """
 

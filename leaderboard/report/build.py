@@ -125,6 +125,8 @@ def spread(cell: dict[str, Any]) -> str:
     """The uncertainty of a cell in a few characters, as in the other tables; empty if unknown."""
     if cell["std"] is not None:
         return f"± {cell['std']:.1f}"
+    if cell["pair"]:
+        return "({:.1f}, {:.1f})".format(*cell["pair"])
     if cell["low"] is None or cell["high"] is None:
         return ""
     if cell["how"] == "t-seeds":

@@ -117,6 +117,7 @@ def _add(family: Family, line: dict[str, Any], known: Mapping[str, Run]) -> None
             "how": line["ci_method"],
             "level": line["ci_level"],
             "seeds": line["n_seeds"],
+            "pair": [float(v) for v in line["values"].split()] if line["n_seeds"] == 2 else [],
             "std": line["std_over_splits"],
             "marks": line["marks"] or "",
             "rank": [line.get("rank_low"), line.get("rank_high")],

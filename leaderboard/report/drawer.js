@@ -55,6 +55,7 @@ function openCell(family, cell) {
     ['value', `${fixed(cell.value, 2)} ${column.unit}`],
     ['interval', cell.low === null ? null
       : `${fixed(cell.low, 2)} to ${fixed(cell.high, 2)} (${cell.how}, ${100 * cell.level} %)`],
+    ['of two seeds', cell.pair.length ? cell.pair.map((value) => fixed(value, 2)).join(', ') : null],
     ['standard deviation over splits', cell.std === null ? null : fixed(cell.std, 2)],
     ['rank', cell.rank[0] === null ? null : [...new Set(cell.rank)].join(' to ')],
     ['best', { alone: 'yes, alone', tied: 'not separable from the best' }[cell.best] ?? null],

@@ -188,6 +188,13 @@ def test_the_page_holds_the_table_without_javascript(tmp_path, make_record):
     assert "<noscript>" in page
 
 
+def test_two_seeds_are_shown_as_their_values(tmp_path, make_record):
+    runs = [class_run(tmp_path, make_record, "vifi", seed, 1.0) for seed in (1, 2)]
+    a, b = (run.record.metrics[0].value for run in runs)
+    assert f"({a:.1f}, {b:.1f})" in page_of(runs)
+    assert f"({a:.1f}" not in page_of(runs[:1])
+
+
 def test_equal_runs_give_equal_bytes(tmp_path, make_record):
     runs = matrix(tmp_path, make_record)
     assert page_of(runs, frames=noise) == page_of(runs[::-1], frames=noise)

@@ -82,6 +82,7 @@ def test_the_csv_keeps_everything(b2n):
     assert line["run_ids"].split() == [r.run_id for r in b2n[:3]]
     assert found["open-vclip", "HM"]["ci_low"] == ""
     assert found["open-vclip", "base"]["ci_method"] == ""  # two seeds
+    assert found["open-vclip", "base"]["values"] == "75.0 77.0"
     assert found["clip", "base"]["ci_method"] == "wilson"
     assert found["clip", "base"]["value"] == "53.3"
     assert found["clip", "base"]["ci_low"] == repr(b2n[5].metric("top1", "base").ci_low)

@@ -55,7 +55,14 @@ def test_all_of_it(script, monkeypatch, runs):
     assert [words[0] for words in asked[len(sweeps) :]] == ["verify", "publish", "publish"]
     mapped, others = asked[-2:]
     assert mapped == ["publish", "full-shapes/1", "--map", "--out", "records"]
-    assert others == ["publish", "full-shapes/2", "ret-shapes/1", "ret-shapes/2", "--out", "records"]
+    assert others == [
+        "publish",
+        "full-shapes/2",
+        "ret-shapes/1",
+        "ret-shapes/2",
+        "--out",
+        "records",
+    ]
     first, last = sweeps[0], sweeps[-1]
     assert {"clip", "random", "vifi-prompt"} < set(first[first.index("--methods") + 1].split(","))
     assert not {"clip", "random"} & set(last[last.index("--methods") + 1].split(","))
