@@ -70,7 +70,9 @@ def _lines(entry: Entry, records: Mapping[str, Record], standing: Standing | Non
     row = entry.row
     where = [row.checkpoint, entry.group.heading, entry.column.name]
     head = ", ".join(word for word in (f"{row.method} on {row.backbone}", *where) if word)
-    lines = [head, f"  {cell.value!r} {unit}, the mean of {len(cell.run_ids)} runs".rstrip()]
+    count = len(cell.run_ids)
+    of = "of one run" if count == 1 else f"the mean of {count} runs"
+    lines = [head, f"  {cell.value!r}{f' {unit}' if unit else ''}, {of}"]
     if cell.interval is not None:
         low, high, method, level = cell.interval
         lines.append(f"  {100 * level:g} % interval {low:.4g} to {high:.4g} ({method})")

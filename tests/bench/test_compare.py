@@ -200,9 +200,9 @@ def test_bad_usage_is_one_sentence(quick, add, words, said):
     assert "Traceback" not in done.stderr
 
 
-def test_runs_of_this_package_carry_intervals(bench, tmp_path):
+def test_runs_of_this_package_carry_intervals(quick, tmp_path):
     for method in ("clip", "random"):
-        bench("run", "--method", method, "--protocol", "full-shapes", "--set", "data.limit=30",
+        quick("run", "--method", method, "--protocol", "full-shapes", "--set", "data.limit=30",
               "--out", "runs", check=0)  # fmt: skip
     folders = sorted((tmp_path / "runs" / "full-shapes").glob("*/*"))
     for folder in folders:
@@ -211,7 +211,7 @@ def test_runs_of_this_package_carry_intervals(bench, tmp_path):
         assert all(m.ci_method and m.level and m.stderr is not None for m in record.metrics)
         low, high = wilson(round(top1.value * top1.n / 100), top1.n)
         assert (top1.ci_low, top1.ci_high) == pytest.approx((100 * low, 100 * high))
-    done = bench("compare", *folders, "--format", "json", check=0)
+    done = quick("compare", *folders, "--format", "json", check=0)
     assert json.loads(done.stdout)["notes"] == [
         "runs on a part of the data (--limit): no result of the protocol"
     ]

@@ -173,10 +173,10 @@ def test_a_map_of_a_run_in_no_folder_of_runs(tmp_path, capsys):
     assert "/run/record.json lies in no folder of runs" in capsys.readouterr().err
 
 
-def test_a_map_of_features_in_the_store(bench, quick, tmp_path):
+def test_a_map_of_features_in_the_store(quick, tmp_path):
     pytest.importorskip("sklearn", reason="scikit-learn is not installed")
     tiny = ("--method", "clip", "--protocol", "full-shapes", "--set", "views.frames=1")
-    bench("run", *tiny, "--out", "runs", check=0)
+    quick("run", *tiny, "--out", "runs", check=0)
     done = quick("publish", "runs", "--out", "pub", "--map", check=0)
     assert done.stderr == ""
     (file,) = (tmp_path / "pub").rglob("predictions.npz")

@@ -82,11 +82,11 @@ def test_predictions_recompute_the_metrics(clip_run):
         assert len(set(arrays["ids"])) == 24
 
 
-def test_scores_do_not_depend_on_batch_size_or_workers(clip_run, bench, tmp_path):
+def test_scores_do_not_depend_on_batch_size_or_workers(clip_run, quick, tmp_path):
     out, _ = clip_run
     first = only_record(out)
     more = ("--set", "data.workers=0", "--set", "eval.batch_size=7", *TINY)
-    bench("run", "--method", "clip", "--protocol", "b2n-shapes", *more, "--out", "r", check=0)
+    quick("run", "--method", "clip", "--protocol", "b2n-shapes", *more, "--out", "r", check=0)
     second = only_record(tmp_path / "r")
     assert first.run_id == second.run_id
     a, b = (
@@ -97,17 +97,17 @@ def test_scores_do_not_depend_on_batch_size_or_workers(clip_run, bench, tmp_path
         np.testing.assert_allclose(a[split]["scores"], b[split]["scores"], atol=1e-4)
 
 
-def test_a_done_run_is_skipped_and_fail_fails(clip_run, bench):
+def test_a_done_run_is_skipped_and_fail_fails(clip_run, quick):
     out, _ = clip_run
     same = ("run", "--method", "clip", "--protocol", "b2n-shapes", "--out", out)
     same = (*same, *TINY)
-    assert "skipped" in bench(*same, check=0).stdout
-    refused = bench(*same, "--if-exists", "fail", check=2)
+    assert "skipped" in quick(*same, check=0).stdout
+    refused = quick(*same, "--if-exists", "fail", check=2)
     assert "exists (done)" in refused.stderr
     assert "Traceback" not in refused.stderr
 
 
-def test_a_broken_record_is_reported_by_the_leaderboard(clip_run, bench, tmp_path):
+def test_a_broken_record_is_reported_by_the_leaderboard(clip_run, quick, tmp_path):
     import shutil
 
     out, _ = clip_run
@@ -115,9 +115,9 @@ def test_a_broken_record_is_reported_by_the_leaderboard(clip_run, bench, tmp_pat
     shutil.copytree(out, copy)
     (copy / "old").mkdir()
     (copy / "old" / "record.json").write_text('{"schema_version": 0}')
-    done = bench("leaderboard", copy)
+    done = quick("leaderboard", copy)
     assert "old/record.json" in done.stderr
-    assert bench("leaderboard", copy, "--strict").returncode != 0
+    assert quick("leaderboard", copy, "--strict").returncode != 0
 
 
 def test_a_training_is_shared_and_found_again(quick, tmp_path):

@@ -58,10 +58,10 @@ def records(out):
     return found
 
 
-def test_stages_share_trainings_and_have_their_own_settings(bench, tmp_path):
+def test_stages_share_trainings_and_have_their_own_settings(bench, quick, tmp_path):
     (tmp_path / "two.py").write_text(TWO)
     run = ("run", "--protocol", "zs-shapes", *TINY, "--out", "runs", "--set", "train.batch_size=8")
-    bench(*run, "--method", "vifi", check=0)
+    quick(*run, "--method", "vifi", check=0)
     (vifi,) = (tmp_path / "runs" / "trainings").iterdir()
     mine = (*run, "--method", "two-stages", "--plugin", "two.py")
     recipe = json.loads((vifi / "training.json").read_text())["train"]
