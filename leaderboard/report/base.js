@@ -28,9 +28,15 @@ const el = (tag, attributes, ...children) =>
 const svg = (tag, attributes, ...children) =>
   fill(document.createElementNS('http://www.w3.org/2000/svg', tag), attributes, children);
 
+/** As Python prints it: 57.25, which lies half-way exactly, becomes the even 57.2, where toFixed says 57.3. */
+const rounded = (value, digits) => {
+  const up = value.toFixed(digits);
+  const halfway = (Math.abs(value) * 2 ** (digits + 1)) % 2 === 1;
+  return halfway && Number(up.at(-1)) % 2 ? (Number(up) - Math.sign(value) * 10 ** -digits).toFixed(digits) : up;
+};
 const fixed = (value, digits = 1) =>
-  value === null || value === undefined ? '' : value.toFixed(digits);
-const signed = (value) => (value > 0 ? '+' : value < 0 ? '−' : '±') + Math.abs(value).toFixed(1);
+  value === null || value === undefined ? '' : rounded(value, digits);
+const signed = (value) => (value > 0 ? '+' : value < 0 ? '−' : '±') + rounded(Math.abs(value), 1);
 /** A cost or a tick in few digits. */
 function short(value) {
   if (value === 0) return '0';

@@ -1,8 +1,12 @@
 """The HTML report in headless Chromium: keyboard, phone, dark mode, no network, no errors."""
 
+from pathlib import Path
+
 import pytest
 from browser import browser, missing
 from report_runs import CLASSES, HOSTILE, matrix, noise, page_of
+
+REPORT = Path(__file__).parents[2] / "leaderboard" / "report"
 
 
 @pytest.fixture(scope="module")
@@ -226,3 +230,15 @@ def test_who_wants_no_motion_gets_none(board):
     assert board.run(duration) != "0s"
     board.prefer(prefers_reduced_motion="reduce")
     assert board.run(duration) == "0s"
+
+
+def test_numbers_are_rounded_as_in_the_other_tables(window, tmp_path):
+    """Half-way cases too: plots are drawn by the page's script, tables are written by Python."""
+    script = (REPORT / "base.js").read_text("utf-8")
+    page = tmp_path / "bare.html"
+    page.write_text(f"<meta charset=utf-8><script>{script}; window.shown = fixed</script>", "utf-8")
+    window.open(page)
+    values = [57.25, 57.75, 0.25, -0.25, -57.75, 0.15, 2.35, 9.95, 100.0, 0.05, 33.333]
+    for digits in (0, 1, 2):
+        shown = window.run("return arguments[0].map((v) => shown(v, arguments[1]))", values, digits)
+        assert shown == [f"{value:.{digits}f}" for value in values]
