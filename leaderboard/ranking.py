@@ -86,36 +86,47 @@ def rank_intervals(
     taken = _same_items(rows)
     if not taken:
         return {}
-    sign = 1 if higher_is_better else -1
     values = [sum(map(value_of, rows[label])) / len(rows[label]) for label in taken]
-    drawn = sign * _draws([rows[label] for label in taken], draws, seed)
-    best = int(np.argmax(sign * np.array(values)))
     units = unit_count([number for label in taken for number in rows[label]])
     if units < 2:
         return {
             label: Ranked(value, 1, len(taken), True)
             for label, value in zip(taken, values, strict=True)
         }
+    sign = 1 if higher_is_better else -1
+    drawn = sign * _draws([rows[label] for label in taken], draws, seed)
+    best = int(np.argmax(sign * np.array(values)))
     end = 100 * tail(units, level)
     # a draw that leaves a row without a value says nothing of ranks
-    valid = np.isfinite(drawn).all(0)
+    sound = drawn[:, np.isfinite(drawn).all(0)]
     found = {}
     for at, (label, value) in enumerate(zip(taken, values, strict=True)):
-        better = (drawn > drawn[at]).sum(0)[valid] + 1
-        worse = (drawn >= drawn[at]).sum(0)[valid]
-        p = _single_runs_p(rows[taken[best]], rows[label])
-        low, high = percentiles(drawn[best] - drawn[at], units, level)
-        tied = low <= 0 <= high if p is None else p >= 1 - level
-        ranks = (
-            int(np.percentile(better, end, method="lower")),
-            int(np.percentile(worse, 100 - end, method="higher")),
+        tied = at == best or _inseparable(
+            rows[taken[best]], rows[label], drawn[best] - drawn[at], units, level
         )
-        found[label] = Ranked(value, *ranks, at == best or tied)
+        found[label] = Ranked(value, *_rank_interval(sound, at, end), tied)
     return found
 
 
-def _single_runs_p(a: Sequence[Number], b: Sequence[Number]) -> float | None:
-    return same_clips_p(a[0], b[0]) if len(a) == len(b) == 1 else None
+def _rank_interval(drawn: Array, at: int, end: float) -> tuple[int, int]:
+    """Best and worst rank of one row in draws of all, [rows, draws], without `end` % at each end."""
+    import numpy as np
+
+    better = (drawn > drawn[at]).sum(0) + 1
+    worse = (drawn >= drawn[at]).sum(0)
+    low = np.percentile(better, end, method="lower")
+    return int(low), int(np.percentile(worse, 100 - end, method="higher"))
+
+
+def _inseparable(
+    a: Sequence[Number], b: Sequence[Number], differences: Array, units: int, level: float
+) -> bool:
+    """Whether two rows are not told apart: by the exact test where it holds, else by their draws."""
+    p = same_clips_p(a[0], b[0]) if len(a) == len(b) == 1 else None
+    if p is not None:
+        return p >= 1 - level
+    low, high = percentiles(differences, units, level)
+    return low <= 0 <= high
 
 
 def _draws(rows: Sequence[Sequence[Number]], draws: int, seed: int) -> Array:

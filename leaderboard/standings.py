@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from statistics import fmean
 from typing import NamedTuple
 
 from .agree import contradiction
 from .cells import Column
-from .grid import Family, Grid, Group
+from .grid import Entry, Family, Grid, Group
 from .items import Items, Key, items, numbers
 from .ranking import Number, Ranked, column_number, rank_intervals
 from .record import Record
@@ -83,27 +82,19 @@ def _column(
     family: Family, group: Group, column: Column, read: Read, unranked: dict[str, None]
 ) -> dict[Row, Standing]:
     """Standings by row. Names of rows that have a value but no rank go into `unranked`."""
-    values, made = {}, {}
-    for row, records in family.rows:
-        used = [
-            r for r in records if r.run_id in group.run_ids and column.takes(r) and column.parts(r)
-        ]
-        if used:
-            values[row] = fmean(column.combine(column.parts(r) or []) for r in used)
-            made[row] = _numbers(used, column, read.found)
-    rows = {row: known for row, known in made.items() if known}
+    entries = [e for e in family.entries if e.group is group and e.column == column]
+    rows = {e.row: known for e in entries if (known := _numbers(e, read.found))}
     if len(rows) < 2:
         return {}
     higher = _higher(family, group, column)
     places = {str(place): row for place, row in enumerate(rows)}
     ranked = rank_intervals({place: rows[row] for place, row in places.items()}, higher)
     standing = {places[place]: one for place, one in ranked.items()}
-    others = [value for row, value in values.items() if row not in standing]
-    for row in values:
-        used = [r for r in dict(family.rows)[row] if r.run_id in group.run_ids]
-        if row not in standing and not any(r.run_id in read.unread for r in used):
-            unranked[row.method] = None
-    return _standings(standing, others, higher)
+    others = [entry for entry in entries if entry.row not in standing]
+    for entry in others:
+        if read.unread.isdisjoint(entry.cell.run_ids):
+            unranked[entry.row.method] = None
+    return _standings(standing, [entry.cell.value for entry in others], higher)
 
 
 def _standings(
@@ -127,14 +118,12 @@ def _standings(
     }
 
 
-def _numbers(records: Sequence[Record], column: Column, found: Found) -> list[Number]:
-    """The number of each run of a row in this column; nothing if one has no items."""
-    made = [
-        column_number(column, *found[record.run_id]) if record.run_id in found else None
-        for record in records
-    ]
+def _numbers(entry: Entry, found: Found) -> list[Number]:
+    """The number of each run of a cell; nothing if one has no items."""
+    ids = entry.cell.run_ids
+    made = [column_number(entry.column, *found[run_id]) for run_id in ids if run_id in found]
     complete = [number for number in made if number is not None]
-    return complete if len(complete) == len(made) else []
+    return complete if len(complete) == len(ids) else []
 
 
 def _higher(family: Family, group: Group, column: Column) -> bool:

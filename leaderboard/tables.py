@@ -120,15 +120,7 @@ def _controls(family: Family) -> list[Entry]:
                 # records of one digest agree; where they do not, the level of most of them
                 value = mode(sorted(values))
                 units = [m.unit for r in of_column for m in column.parts(r) or []]
-                cell = Cell(
-                    value=value,
-                    unit=units[0],
-                    values=(),
-                    interval=None,
-                    std_over_splits=None,
-                    marks="",
-                    run_ids=(),
-                )
+                cell = Cell(value, units[0], None, None, "", ())
                 found.append(Entry(family.name, group, CHANCE, column, cell))
     return found
 
