@@ -4,22 +4,25 @@ For every clip whose class has the opposite motion of the same object among the 
 and moving right, growing and shrinking, the turns), it asks whether the right one of the two has the
 higher score; a tie is wrong. Whatever looks at the set of frames only is at 50 %.
 
-    python scripts/shapes_directions.py runs
+    python scripts/shapes_directions.py docs/leaderboard/records
+
+Seeds and shots are averaged for each clip; the interval is over the clips. Families of scenes have no
+opposites and are passed over.
 """
 
 from __future__ import annotations
 
 import sys
 from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 from tabulate import tabulate
 from vclipbench.datasets.shapes import splits
-from vclipbench.leaderboard import load_records
-from vclipbench.leaderboard.predictions import load_predictions
-from vclipbench.leaderboard.record import Record
-from vclipbench.leaderboard.stats import wilson
+from vclipbench.leaderboard.bootstrap import intervals
+from vclipbench.leaderboard.items import Items, Number, scores_of
+from vclipbench.leaderboard.store import Run, StoreError, load_runs
 
 _TURNS = (
     ("left", "right"),
@@ -36,47 +39,60 @@ def opposite(name: str) -> str:
     return " ".join([*words, OPPOSITE.get(last, last)])
 
 
-def hits(ids: np.ndarray, target: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """For each clip with an opposite among the classes: whether the right one scores higher."""
+def hits(arrays: Mapping[str, np.ndarray]) -> Iterator[tuple[str, bool]]:
+    """Each clip with an opposite among the classes, and whether the right one scores higher."""
+    ids, target, scores = arrays["ids"], arrays["target"], scores_of(arrays)
     names = splits.classes(str(ids[0]).split("/")[0])
     place = {name: i for i, name in enumerate(names)}
     other = np.array([place.get(opposite(name), i) for i, name in enumerate(names)])
     rows = np.flatnonzero(other[target] != target)
-    return scores[rows, target[rows]] > scores[rows, other[target[rows]]]
+    right = scores[rows, target[rows]] > scores[rows, other[target[rows]]]
+    return zip(map(str, ids[rows]), map(bool, right), strict=True)
 
 
-def count(record: Record, root: Path) -> dict[bool, np.ndarray]:
-    """Hits of one run, apart for splits of trained classes (True) and of unseen ones (False)."""
-    identity = record.identity
-    folder = root / identity.protocol.id / identity.method.name / record.run_id
-    found: dict[bool, list[np.ndarray]] = defaultdict(list)
-    for name, part in load_predictions(folder / "predictions.npz").items():
-        found[name in ("base", "test")].append(hits(part["ids"], part["target"], part["scores"]))
-    return {seen: np.concatenate(parts) for seen, parts in found.items()}
+def collect(runs: Iterable[Run]) -> dict[str, dict[bool, dict[str, list[bool]]]]:
+    """Method -> whether its splits have trained classes -> clip -> hit or not, once for each run."""
+    found: dict[str, dict[bool, dict[str, list[bool]]]] = {}
+    for run in runs:
+        record = run.record
+        if record.status != "done" or record.identity.protocol.dataset != "shapes":
+            continue
+        for split, arrays in (run.predictions() or {}).items():
+            if str(arrays["ids"][0]).split("/")[0] not in splits.CLASS_SPLITS:
+                continue
+            kinds = found.setdefault(record.identity.method.name, {})
+            clips = kinds.setdefault(split in ("base", "test"), defaultdict(list))
+            for id, right in hits(arrays):
+                clips[id].append(right)
+    return found
+
+
+def share(clips: Mapping[str, list[bool]]) -> str:
+    """The mean over clips of the mean over runs, in %, with its interval over clips."""
+    ids = np.array(list(clips))
+    values = np.array([100 * np.mean(one) for one in clips.values()])
+    found = intervals({"": Number((Items(ids, values),))})[""]
+    return f"{values.mean():.1f} [{found.low:.1f}, {found.high:.1f}] of {len(ids)}"
 
 
 def main() -> None:
     """Print one line for each method: trained classes and unseen classes."""
+    problems: list[str] = []
     root = Path(sys.argv[1] if len(sys.argv) > 1 else "runs")
-    counts: dict[str, dict[bool, list[np.ndarray]]] = defaultdict(lambda: defaultdict(list))
-    for record in load_records(root):
-        if record.status == "done" and record.identity.protocol.dataset == "shapes":
-            for seen, found in count(record, root).items():
-                counts[record.identity.method.name][seen].append(found)
-    rows = []
-    for method, by_kind in sorted(counts.items()):
-        cells = []
-        for seen in (True, False):
-            all_hits = np.concatenate(by_kind[seen]) if by_kind[seen] else np.zeros(0, bool)
-            if not len(all_hits):
-                cells.append("")
-                continue
-            low, high = (100 * b for b in wilson(int(all_hits.sum()), len(all_hits), 0.95))
-            cells.append(f"{100 * all_hits.mean():.1f} [{low:.1f}, {high:.1f}] of {len(all_hits)}")
-        rows.append([method, *cells])
-    print(
-        tabulate(rows, ["method", "direction, trained classes, %", "unseen classes, %"], "github")
-    )
+    try:
+        found = collect(load_runs(root, problems))
+    except StoreError as error:
+        raise SystemExit(f"error: {error}") from None
+    if not found:
+        raise SystemExit(f"error: no finished runs of the Shapes world with classes in {root}")
+    rows = [
+        [method, *(share(kinds[seen]) if kinds.get(seen) else "" for seen in (True, False))]
+        for method, kinds in sorted(found.items())
+    ]
+    head = ["method", "direction, trained classes, %", "unseen classes, %"]
+    print(tabulate(rows, head, "github"))
+    for problem in problems:
+        print(problem, file=sys.stderr)
 
 
 if __name__ == "__main__":
