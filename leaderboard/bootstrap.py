@@ -11,6 +11,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from .items import Items, Number
@@ -301,8 +302,6 @@ class _Curve:
 
     def at(self, weights: Array) -> tuple[Array, Array, Array]:
         """Positives that come in with each threshold; positives, and items, above it: [P, draws]."""
-        import numpy as np
-
         gain = self._positive @ weights
         return gain, _running(gain.copy()), _running(self._entering @ weights)
 
@@ -319,7 +318,7 @@ def _running(table: Array) -> Array:
 
     if table.shape[1] < 100:
         return np.cumsum(table, axis=0, out=table)
-    for above, row in zip(table[:-1], table[1:], strict=True):
+    for above, row in pairwise(table):
         row += above
     return table
 
