@@ -146,7 +146,7 @@ function closer(family, places) {
 const className = (place, k) => place.classes[k] ?? `class ${k + 1}`;
 const stripOf = (place, id) => {
   const source = DATA.strips[place.strip + id];
-  return source ? el('img', { src: source, alt: `Frames of ${id}`, height: 56, loading: 'lazy' }) : null;
+  return source ? el('img', { src: source, alt: `Frames of ${id}`, height: 56 }) : null;
 };
 
 /** A number with a bar that is as long as its share. */
