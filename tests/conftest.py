@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import forked
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -27,12 +28,16 @@ def shapes_cache(tmp_path_factory):
 
 
 @pytest.fixture
-def bench(shapes_cache, tmp_path):
+def bench(shapes_cache, tmp_path, tmp_path_factory):
     """Run the command line in a process of its own, in a folder of its own."""
 
-    def run(*arguments, cwd=tmp_path, check=None, **more):
-        command = [sys.executable, "-m", "vclipbench.bench.cli", *map(str, arguments)]
-        done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300, **more)
+    def run(*arguments, cwd=tmp_path, check=None, env=None):
+        if env is None:
+            done = forked.run(arguments, cwd, tmp_path_factory.mktemp("output"))
+        else:  # of another environment: with its own imports
+            command = [sys.executable, "-m", "vclipbench.bench.cli", *map(str, arguments)]
+            given = {"capture_output": True, "text": True, "timeout": 300}
+            done = subprocess.run(command, cwd=cwd, env=env, **given)
         if check is not None:
             assert done.returncode == check, done.stdout + done.stderr
         return done

@@ -3,11 +3,10 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
+import forked
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
@@ -49,9 +48,8 @@ def only_record(out):
 def clip_run(shapes_cache, tmp_path_factory):
     """One small run of plain CLIP, shared by the tests that only look at it."""
     out = tmp_path_factory.mktemp("clip") / "runs"
-    command = [sys.executable, "-m", "vclipbench.bench.cli", "run", "--method", "clip"]
-    more = ["--protocol", "b2n-shapes", "--out", str(out), *TINY]
-    done = subprocess.run([*command, *more], capture_output=True, text=True, timeout=300)
+    command = ["run", "--method", "clip", "--protocol", "b2n-shapes", "--out", out, *TINY]
+    done = forked.run(command, out.parent, out.parent)
     assert done.returncode == 0, done.stderr
     return out, done.stdout
 
@@ -133,10 +131,15 @@ def test_a_training_is_shared_and_found_again(quick, tmp_path):
 
 
 def start(out, plugin, every="1e-6"):
-    command = [sys.executable, "-m", "vclipbench.bench.cli", "run", "--method", "noisy"]
-    command += ["--plugin", str(plugin), "--protocol", "b2n-shapes", "--out", str(out), *TINY]
-    command += ["--set", f"train.checkpoint_every={every}"]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    command = ["run", "--method", "noisy", "--plugin", plugin, "--protocol", "b2n-shapes"]
+    command += ["--out", out, *TINY, "--set", f"train.checkpoint_every={every}"]
+    return forked.start(command, out.parent, out.parent)
+
+
+def end(process, out, seconds=300):
+    """Its exit code, and what it had to say of errors."""
+    process.join(seconds)
+    return process.exitcode, (out.parent / "err.txt").read_text()
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +148,7 @@ def whole_run(shapes_cache, tmp_path_factory):
     folder = tmp_path_factory.mktemp("whole")
     (folder / "noisy.py").write_text(NOISY)
     whole = start(folder / "runs", folder / "noisy.py", every="1000")
-    assert whole.wait(300) == 0, whole.communicate()[0]
+    assert end(whole, folder / "runs")[0] == 0, end(whole, folder / "runs")
     return folder / "noisy.py", folder / "runs"
 
 
@@ -153,11 +156,11 @@ def wait_for_checkpoint(out, process, number=3):
     """Until the resumable checkpoint was written `number` times."""
     seen = set()
     deadline = time.time() + 200
-    while len(seen) < number and time.time() < deadline and process.poll() is None:
+    while len(seen) < number and time.time() < deadline and process.exitcode is None:
         for path in Path(out).glob("trainings/*/last.pth"):
             seen.add(path.stat().st_mtime_ns)
         time.sleep(0.01)
-    assert len(seen) >= number, process.communicate()[0]
+    assert len(seen) >= number, end(process, out)
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
@@ -167,13 +170,13 @@ def test_a_stopped_run_goes_on_to_the_same_weights_bit_for_bit(how, whole_run, t
     cut = start(out, plugin)
     wait_for_checkpoint(out, cut)
     os.kill(cut.pid, how)
-    assert cut.wait(120) == (130 if how == signal.SIGINT else -9)
+    assert end(cut, out, 120)[0] == (130 if how == signal.SIGINT else -9)
     assert not list(out.glob("trainings/*/final.safetensors"))
     record = next(out.glob("b2n-shapes/noisy/*/record.json"))
     status = json.loads(record.read_text())["status"]
     assert status == ("partial" if how == signal.SIGINT else "running")
     again = start(out, plugin)
-    assert again.wait(300) == 0, again.communicate()[0]
+    assert end(again, out)[0] == 0, end(again, out)
     finals = [load_file(next(o.glob("trainings/*/final.safetensors"))) for o in (whole, out)]
     assert finals[0].keys() == finals[1].keys()
     assert all((finals[0][k] == finals[1][k]).all() for k in finals[0])
