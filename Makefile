@@ -24,8 +24,8 @@ demo: $(STAMP)
 	$(BIN)/bench run --method vifi --protocol b2n-shapes --out $(DEMO)
 	$(BIN)/bench leaderboard $(DEMO)
 
-test: $(STAMP)  ## two processes of one thread each, file by file
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+test: $(STAMP)  ## two processes of one thread each, file by file, the longest first (tests/conftest.py)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 leaderboard: $(STAMP)  ## LEADERBOARD.md and docs/leaderboard, from the records there
 	$(BIN)/python scripts/make_leaderboard.py

@@ -12,6 +12,19 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 os.environ.setdefault("OMP_NUM_THREADS", "2")
+# few tests that take long: begun first, so that no process of several is left alone with them
+LONG = (
+    "scripts/test_make_leaderboard.py",
+    "scripts/test_fake_root.py",
+    "bench/test_publish.py",
+    "bench/test_stages.py",
+    "test_external_method.py",
+    "test_external_protocol.py",
+)
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: not str(item.path).endswith(LONG))
 
 
 @pytest.fixture(scope="session")
