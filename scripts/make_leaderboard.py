@@ -29,10 +29,11 @@ no number is typed by hand. What the intervals, ranks and tests are:
 [LaTeX](docs/leaderboard/leaderboard.tex) and [plots](docs/leaderboard/plots).
 [How to add your results](docs/submit-results.md).
 
-Measured so far is the embedded world of Shapes. [What its numbers say](docs/shapes.md#all-methods-on-it), and what they
-do not: why methods trained with a softmax stand beside random on ml-shapes, and what one seed alone would have
-claimed on zs-shapes. Of the published benchmarks the papers' own numbers stand below
-([how they were collected](docs/reported.md)), beside cells for ours that are empty until somebody submits a record.
+Measured so far is the embedded world of Shapes. [What its numbers say](docs/shapes.md#all-methods-on-it),
+and what they do not: why methods trained with a softmax stand beside random on ml-shapes, and what one
+seed alone would have claimed on zs-shapes. Of the published benchmarks the papers' own numbers stand
+below ([how they were collected](docs/reported.md)), beside cells for ours that are empty until somebody
+submits a record.
 
 The runs shared two cores with each other and with other work, one or two threads each: of what they took,
 take the parameters and the arithmetic from here, and the speed from
