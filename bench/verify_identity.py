@@ -121,13 +121,10 @@ def _plan(record: Record, protocol: Protocol, known: Known) -> Iterator[str]:
         splits = [wanted.name for wanted in protocol.tests]
         k_shot = protocol.shots_of(identity.variant)
     if identity.splits != splits:
-        yield f"its splits are {_joined(identity.splits)}, and {_joined(splits)} in {identity.id}"
+        said, wanted = ", ".join(identity.splits), ", ".join(splits)
+        yield f"its splits are {said}, and {wanted} in {identity.id}"
     if identity.k_shot != k_shot:
         yield f"k_shot is {identity.k_shot}, and {k_shot} in {identity.id}"
-
-
-def _joined(names: list[str]) -> str:
-    return ", ".join(names)
 
 
 def _command(record: Record) -> Iterator[str]:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from ..datasets.folder import DatasetError
 from ..leaderboard.record import Record
-from ..protocols.base import Outcome, Protocol, ProtocolError, Sample, Split, digest
+from ..protocols.base import Outcome, Plan, Protocol, ProtocolError, Sample, Split, digest
 from ..protocols.measure import target_of
 from ..protocols.prompts import templates
 from ..protocols.shapes import ShapesProtocol
@@ -114,8 +114,7 @@ def _planned(record: Record, protocol: Protocol, words: Sequence[str]) -> Known:
     """The lists of the record's protocol, with the settings that the record names."""
     identity = record.identity.protocol
     config = _config(record, protocol, words)
-    where = data_of(config, protocol, ())
-    plan = protocol.plan(identity.variant, _seed(record), where)
+    plan, had = _plan(record, protocol, config)
     # prompts that a method's recipe brings are no part of the protocol
     recipe = record.command.config_sources.get("prompts") == RECIPE
     views = {**identity.views.model_dump(), "merge": identity.views.merge.removeprefix("mean-")}
@@ -123,8 +122,10 @@ def _planned(record: Record, protocol: Protocol, words: Sequence[str]) -> Known:
         protocol,
         {split.name: split for split in plan.evaluate},
         plan.k_shot,
-        _trained(record, protocol, config),
-        protocol.digest(where, None if recipe else identity.templates, views),
+        _trained(record, plan, had),
+        protocol.digest(
+            data_of(config, protocol, ()), None if recipe else identity.templates, views
+        ),
     )
 
 
@@ -144,36 +145,47 @@ def _config(record: Record, protocol: Protocol, words: Sequence[str]) -> RunConf
     return RunConfig(method=record.identity.method.name, protocol=protocol.id, data=source)
 
 
-def _seed(record: Record) -> int:
-    return 1 if record.seed is None else record.seed
+def _plan(record: Record, protocol: Protocol, config: RunConfig) -> tuple[Plan, frozenset[str]]:
+    """The record's lists, those of its training as far as they are to be had, and which were asked for."""
+    seed = 1 if record.seed is None else record.seed
+    wanted = () if _training_list(record) is None else (BOTH, frozenset(("target",)))
+    for needs in wanted:
+        try:
+            return protocol.plan(record.variant, seed, data_of(config, protocol, needs)), needs
+        except (ProtocolError, DatasetError):
+            continue
+    return protocol.plan(record.variant, seed, data_of(config, protocol, ())), frozenset()
 
 
-def _trained(record: Record, protocol: Protocol, config: RunConfig) -> frozenset[str] | None:
+def _training_list(record: Record) -> str | None:
+    """That of the last stage; None: nothing was trained, or a record of version 1 does not say it."""
+    last = (record.identity.train or {}).get("training_list")
+    return None if last is None else str(last)
+
+
+def _trained(record: Record, plan: Plan, had: frozenset[str]) -> frozenset[str] | None:
     """Ids of the lists of all stages; None if some are not to be had, or were cut by a limit.
+
+    Args:
+        plan: of the record. had: the lists of training that it was asked for.
 
     Raises:
         _Wrong: the record names lists that its protocol does not have.
     """
     identity = record.identity
-    last = (identity.train or {}).get("training_list")
-    if last is None:  # version 1 may not say it
+    last = _training_list(record)
+    if last is None:
         return None if identity.train else frozenset()
     stages = identity.method.stages
-    names = {str(last), *(str(stage.get("training_list", last)) for stage in stages)}
-    for needs in (BOTH, frozenset(("target",))):
-        try:
-            where = data_of(config, protocol, needs)
-            plan = protocol.plan(record.variant, _seed(record), where)
-        except (ProtocolError, DatasetError):
-            continue
-        lists = {split.name: split for split in (plan.train, plan.source) if split}
-        strange = sorted(names - set(lists))
-        if strange and needs == BOTH:
-            known = ", ".join(sorted(lists)) or "none"
-            raise _Wrong(f"its training list is {strange[0]}, and of {protocol.id} {known}")
-        if not strange and not record.limited:
-            return frozenset(sample.id for name in names for sample in lists[name].samples)
-    return None
+    names = {last, *(str(stage.get("training_list", last)) for stage in stages)}
+    lists = {split.name: split for split in (plan.train, plan.source) if split}
+    strange = sorted(names - set(lists))
+    if strange and had == BOTH:
+        known = ", ".join(sorted(lists)) or "none"
+        raise _Wrong(f"its training list is {strange[0]}, and of {identity.protocol.id} {known}")
+    if strange or record.limited:
+        return None
+    return frozenset(sample.id for name in names for sample in lists[name].samples)
 
 
 def _recipe(record: Record, plugins: Sequence[str]) -> tuple[str, ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Literal
 
 from .base import Data, Progress, Protocol, Sample, Split, digest
@@ -28,14 +27,15 @@ DEFAULTS: dict[str, Any] = {
 def split(name: str, data: Data, indices: Sequence[int] | None = None) -> Split:
     """A class split of the world, or the part of it that `indices` name."""
     from ..datasets.shapes import splits as world
-    from ..datasets.shapes.store import video_path
+    from ..datasets.shapes.store import cache_root, video_path
 
+    root = cache_root()  # once: where it is takes longer to find out than the rest of a path
     classes = world.classes(name)
     chosen = range(world.size(name)) if indices is None else indices
     samples = tuple(
         Sample(
             id=f"{name}/{i:05d}",
-            path=Path(video_path(name, i, seed=WORLD_SEED, size=data.size)),
+            path=video_path(name, i, WORLD_SEED, data.size, root),
             label=i % len(classes),
         )
         for i in chosen
@@ -49,14 +49,15 @@ def scenes(name: str, data: Data, labels: Sequence[str] = ()) -> Split:
     Clips that show none of them are left out.
     """
     from ..datasets.shapes import splits as world
-    from ..datasets.shapes.store import video_path
+    from ..datasets.shapes.store import cache_root, video_path
 
+    root = cache_root()
     samples = []
     for index in range(world.size(name)):
-        shown = world.clip(name, index, WORLD_SEED).attributes
+        shown = world.clip(name, index, WORLD_SEED).attributes if labels else ()
         rows = tuple(n for n, label in enumerate(labels) if label in shown)
         if rows or not labels:
-            path = Path(video_path(name, index, seed=WORLD_SEED, size=data.size))
+            path = video_path(name, index, WORLD_SEED, data.size, root)
             samples.append(Sample(f"{name}/{index:05d}", path, labels=rows))
     kind: Literal["classes", "labels"] = "labels" if labels else "classes"
     return Split(name, tuple(labels), tuple(samples), kind=kind)

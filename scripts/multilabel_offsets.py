@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import sys
 from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from tabulate import tabulate
-from vclipbench.leaderboard.store import StoreError, load_runs
+from vclipbench.leaderboard.items import items
+from vclipbench.leaderboard.store import Run, StoreError, load_runs
 from vclipbench.protocols.multilabel_metrics import per_label_average_precision
 
 
@@ -48,30 +50,39 @@ def offsets(scores: np.ndarray, target: np.ndarray) -> Offsets:
     return Offsets(across, centred_ap, within, float(means.std()), float(centred.std(0).mean()))
 
 
+def collect(runs: Iterable[Run]) -> dict[tuple[str, str], list[Offsets]]:
+    """(method, half of the labels) -> what each of its runs of ml-shapes has."""
+    found: dict[tuple[str, str], list[Offsets]] = defaultdict(list)
+    for run in runs:
+        record = run.record
+        if record.status != "done" or record.identity.protocol.id != "ml-shapes":
+            continue
+        arrays = run.predictions() or {}
+        if "scores" not in arrays.get("test", {}):  # ranks have no offsets
+            continue
+        made = items(record, arrays)
+        for half in ("base", "novel"):
+            part = made["map", half]
+            assert part.against is not None
+            found[record.identity.method.name, half].append(offsets(part.values, part.against))
+    return found
+
+
 def main() -> None:
     """Print a line for each method and half of the labels, means over seeds."""
+    problems: list[str] = []
     root = Path(sys.argv[1] if len(sys.argv) > 1 else "runs")
-    found: dict[tuple[str, str], list[Offsets]] = defaultdict(list)
     try:
-        runs = load_runs(root, [])
+        found = collect(load_runs(root, problems))
     except StoreError as error:
         raise SystemExit(f"error: {error}") from None
-    for run in runs:
-        identity = run.record.identity
-        if run.record.status != "done" or identity.protocol.id != "ml-shapes":
-            continue
-        arrays = (run.predictions() or {}).get("test", {})
-        if "scores" not in arrays:
-            continue
-        novel = np.isin(np.arange(arrays["target"].shape[1]), run.record.data["test"].novel)
-        for name, part in (("base", ~novel), ("novel", novel)):
-            one = offsets(arrays["scores"][:, part].astype(float), arrays["target"][:, part])
-            found[identity.method.name, name].append(one)
     if not found:
         raise SystemExit(f"error: no finished runs of ml-shapes with scores in {root}")
-    rows = [[*key, len(runs), *np.mean(runs, axis=0)] for key, runs in sorted(found.items())]
+    rows = [[*key, len(some), *np.mean(some, axis=0)] for key, some in sorted(found.items())]
     head = ["method", "labels", "runs", "mAP", "mAP, centred", "AP within clips", "sd of offsets"]
     print(tabulate(rows, [*head, "sd of the rest"], "github", floatfmt=".1f"))
+    for problem in problems:
+        print(problem, file=sys.stderr)
 
 
 if __name__ == "__main__":
