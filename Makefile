@@ -34,6 +34,7 @@ lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	mkdir -p $(TYPES) && ln -sfn $(CURDIR) $(TYPES)/vclipbench
+	cd $(TYPES) && $(CURDIR)/$(BIN)/lint-imports vclipbench/pyproject.toml --no-logo
 	cd $(TYPES) && $(CURDIR)/$(BIN)/mypy --config-file vclipbench/pyproject.toml $(PACKAGES:%=-p vclipbench.%)
 
 format: $(STAMP)
