@@ -140,12 +140,3 @@ def _shortened(word: str) -> str:
         return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path.name)
     key, equals, value = word.partition("=")  # as in data.root=/home/me/videos
     return f"{key}={_shortened(value)}" if equals else word
-
-
-def source_digest(files: list[Path]) -> str:
-    """SHA-256 over the contents of source files, in the order of their names."""
-    digest = hashlib.sha256()
-    for file in sorted(set(files)):
-        digest.update(file.name.encode())
-        digest.update(file.read_bytes())
-    return digest.hexdigest()

@@ -6,11 +6,9 @@ a plugin brings a method.
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import importlib
 import importlib.util
-import inspect
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -30,7 +28,6 @@ if TYPE_CHECKING:
 
 KINDS = ("methods", "protocols", "datasets")
 BUILT_IN = "built in"
-_METHODS_FOLDER = Path(str(methods.__file__)).parent
 _SOURCES: dict[str, Any] = {"methods": methods, "protocols": protocols, "datasets": catalog}
 Plugins = Sequence[str | Path]
 
@@ -122,22 +119,26 @@ def card(id: str, plugins: Plugins = ()) -> Card:
         raise UserError(f"method {id!r} of {entry.origin} cannot be used: {error}") from None
 
 
-def method_source_files(id: str, plugins: Plugins = ()) -> list[Path]:
-    """The sources that decide what a method computes.
-
-    Its own module, the base class, the backbone, and what these import from `methods` or from
-    beside themselves.
+def method_module(id: str, plugins: Plugins = ()) -> str:
+    """Name of the module that a method's class is in.
 
     Raises:
         UserError: unknown, or of a plugin that cannot be imported.
     """
     entry = resolve("methods", id, plugins)
-    module = entry.target.partition(":")[0]
     if entry.origin == BUILT_IN:
-        own = _METHODS_FOLDER / f"{module.rpartition('.')[2]}.py"
-    else:
-        own = Path(inspect.getfile(_object(entry)))
-    return _with_imports([own, _METHODS_FOLDER / "base.py", _METHODS_FOLDER / "backbone.py"])
+        return entry.target.partition(":")[0]
+    return str(_object(entry).__module__)
+
+
+def protocol_modules(id: str, plugins: Plugins = ()) -> tuple[str, str]:
+    """Names of the modules that a protocol and its class are in.
+
+    Raises:
+        UserError: unknown, or of a plugin that cannot be imported.
+    """
+    entry = resolve("protocols", id, plugins)
+    return entry.target.partition(":")[0], type(_object(entry)).__module__
 
 
 def check_files(plugins: Plugins) -> None:
@@ -300,30 +301,3 @@ def _protocols_in(module: ModuleType) -> dict[str, str]:
         if isinstance(value, Protocol)
         and not (value.id in builtin and value is _load(builtin[value.id]))
     }
-
-
-def _with_imports(files: list[Path]) -> list[Path]:
-    """The files and, transitively, those of `methods` or beside them that they import."""
-    found: set[Path] = set()
-    todo = list(files)
-    while todo:
-        file = todo.pop()
-        if file not in found and file.is_file():
-            found.add(file)
-            nodes = ast.walk(ast.parse(file.read_text("utf-8")))
-            for node in (n for n in nodes if isinstance(n, ast.ImportFrom)):
-                todo += _imported(node, file)
-    return sorted(found)
-
-
-def _imported(node: ast.ImportFrom, file: Path) -> list[Path]:
-    """Files that an import may mean; some may not exist."""
-    name = node.module or ""
-    if node.level == 1:
-        folder = file.parent
-    elif node.level == 0 and f"{name}.".startswith(f"{methods.__name__}."):
-        folder, name = _METHODS_FOLDER, name[len(methods.__name__) + 1 :]
-    else:
-        return []
-    names = [name.replace(".", "/")] if name else [alias.name for alias in node.names]
-    return [folder / f"{part}.py" for part in names]

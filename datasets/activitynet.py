@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from .annotation import Annotation
 from .captioned import find_by_either, parse_json, texts
-from .table import Annotation, DatasetCard, choice, load, make_table
+from .table import DatasetCard, choice, load, make_table
 
 _SOURCE = "they are in captions.zip, https://cs.stanford.edu/people/ranjaykrishna/densevid/"
 # the second names are those that 2D-TAN's authors gave the files

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from .folder import DatasetError
+from .errors import DatasetError
 from .table import Loaded
 from .video_files import find_videos
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from .annotation import Annotation
 from .captioned import csv_rows, field
-from .folder import DatasetError
-from .table import Annotation, DatasetCard, choice, load, make_table
+from .errors import DatasetError
+from .table import DatasetCard, choice, load, make_table
 
 _SOURCE = "they are in Charades.zip, linked from https://prior.allenai.org/projects/charades"
 CLASSES = Annotation(

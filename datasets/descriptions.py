@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from .folder import DatasetError
+from .errors import DatasetError
 from .jsonl import read_rows
 
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import pandas as pd
 
+from .annotation import Annotation
 from .captioned import field, find_by_either, parse_json
-from .folder import DatasetError
-from .table import Annotation, DatasetCard, Loaded, choice, load, make_table
+from .errors import DatasetError
+from .table import DatasetCard, Loaded, choice, load, make_table
 
 _DATA = "the descriptions are in data/ of https://github.com/LisaAnne/LocalizingMoments"
 _LISTS = "the lists are in misc/datasets/didemo of https://github.com/albanie/collaborative-experts"

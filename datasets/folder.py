@@ -7,10 +7,9 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
-if TYPE_CHECKING:
-    from .table import Annotation
+from .errors import DatasetError
 
 EXTENSIONS = (  # compared in lower case
     *(".mp4", ".avi", ".mkv", ".webm", ".mov", ".m4v"),
@@ -18,25 +17,6 @@ EXTENSIONS = (  # compared in lower case
     *(".mts", ".m2ts", ".qt", ".asf", ".divx"),
 )
 COLUMNS = ("path", "label")
-
-
-class DatasetError(Exception):
-    """The videos or their list are not as they should be; the message is one sentence."""
-
-
-class MissingAnnotation(DatasetError):
-    """An annotation file that is not in the root.
-
-    Attributes:
-        annotation: which.
-    """
-
-    def __init__(self, message: str, annotation: Annotation):
-        super().__init__(message)
-        self.annotation = annotation
-
-    def __reduce__(self) -> tuple[type, tuple[str, Annotation]]:  # so that it survives pickling
-        return type(self), (str(self), self.annotation)
 
 
 @dataclass(frozen=True)

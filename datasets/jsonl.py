@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from .folder import DatasetError
+from .errors import DatasetError
 
 KEY = "video"
 

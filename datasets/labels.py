@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 
-from .folder import DatasetError
+from .errors import DatasetError
 from .jsonl import read_rows
 
 

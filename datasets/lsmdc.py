@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from .annotation import Annotation
 from .captioned import field, texts
-from .folder import DatasetError
-from .table import Annotation, DatasetCard, Loaded, choice, load, make_table
+from .errors import DatasetError
+from .table import DatasetCard, Loaded, choice, load, make_table
 
 _SOURCE = "the lists are given after an agreement, see https://sites.google.com/site/describingmovies/download"
 # no copy could be examined, so no digest is pinned; the second names are those of CLIP-ViP's configs

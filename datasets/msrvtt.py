@@ -7,9 +7,10 @@ from typing import Any
 
 import pandas as pd
 
+from .annotation import Annotation
 from .captioned import csv_rows, field, parse_json
-from .folder import DatasetError
-from .table import Annotation, DatasetCard, Loaded, choice, load, make_table
+from .errors import DatasetError
+from .table import DatasetCard, Loaded, choice, load, make_table
 
 _LISTS = "the lists are in data/MSRVTT of https://github.com/layer6ai-labs/xpool"
 TEST = Annotation(

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from .annotation import Annotation
 from .captioned import parse_json, texts
-from .folder import DatasetError
-from .table import Annotation, DatasetCard, choice, load, make_table
+from .errors import DatasetError
+from .table import DatasetCard, choice, load, make_table
 
 _SOURCE = "the lists and captions are in data/MSVD of https://github.com/layer6ai-labs/xpool"
 CAPTIONS = Annotation(

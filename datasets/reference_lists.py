@@ -16,9 +16,10 @@ from typing import Any
 import pandas as pd
 
 from . import hmdb51, ucf101
+from .annotation import Annotation
 from .class_names import spelled, unspelled
-from .folder import DatasetError
-from .table import Annotation, Loaded, choice, load, make_table
+from .errors import DatasetError
+from .table import Loaded, choice, load, make_table
 from .video_files import stem
 
 REPOSITORIES = {

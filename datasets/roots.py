@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .folder import DatasetError
+from .errors import DatasetError
 
 VARIABLE = "VCLIPBENCH_DATA"
 

@@ -9,9 +9,10 @@ from typing import Any
 
 import pandas as pd
 
+from .annotation import Annotation
 from .class_names import spelled
-from .folder import DatasetError
-from .table import Annotation, DatasetCard, Loaded, choice, load, make_table
+from .errors import DatasetError
+from .table import DatasetCard, Loaded, choice, load, make_table
 
 _HOME = "https://www.qualcomm.com/developer/software/something-something-v-2-dataset"
 _SOURCE = f"get it from {_HOME} (an account is needed)"

@@ -12,7 +12,8 @@ from typing import Any
 
 import pandas as pd
 
-from .folder import DatasetError, MissingAnnotation
+from .annotation import Annotation
+from .errors import DatasetError, MissingAnnotation
 from .video_files import find_videos as find_videos
 from .video_files import forget_videos as forget_videos
 
@@ -33,24 +34,6 @@ SIGNS = {
     "vifi-clip": ("datasets_splits",),
     "open-vclip": ("zs_label_db",),
 }
-
-
-@dataclass(frozen=True)
-class Annotation:
-    """One official file, or a family of files that belong together.
-
-    Attributes:
-        name: its path below the root; a star in it stands for the members of a family.
-        sha256: the digests of the copies known to be right, of the uncompressed content, and of a family
-            the digest of its listing (see `digest`); none where no copy could be examined.
-        source: where it is got, a sentence with the address of the official page.
-        aliases: other names that it goes by.
-    """
-
-    name: str
-    sha256: tuple[str, ...]
-    source: str
-    aliases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,10 @@ from typing import Any
 
 import pandas as pd
 
+from .annotation import Annotation
 from .class_names import spelled
-from .folder import DatasetError
-from .table import Annotation, DatasetCard, Loaded, choice, load, make_table
+from .errors import DatasetError
+from .table import DatasetCard, Loaded, choice, load, make_table
 from .video_files import stem
 
 _SOURCE = (

@@ -13,7 +13,8 @@ from typing import NoReturn
 
 import pandas as pd
 
-from .folder import EXTENSIONS, DatasetError
+from .errors import DatasetError
+from .folder import EXTENSIONS
 
 _STAMPED = re.compile(r"(?P<video>[\w-]{11})_\d{6}_\d{6}", re.ASCII)  # YouTube id, start, end
 

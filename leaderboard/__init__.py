@@ -4,6 +4,6 @@ This folder reads and writes records and knows nothing else of the package; impo
 neither torch nor pandas.
 """
 
-from .store import load_records
+from .record.store import load_records
 
 __all__ = ["load_records"]

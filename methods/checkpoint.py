@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from . import foreign
+from . import unpickle
 
 
 class WeightsError(Exception):
@@ -50,7 +50,7 @@ def read_weights(path: str | Path) -> dict[str, Any]:
             from safetensors.torch import load_file
 
             return load_file(path)
-        content = foreign.read_torchscript(path) if kind == "torchscript" else _read_torch(path)
+        content = unpickle.read_torchscript(path) if kind == "torchscript" else _read_torch(path)
     except WeightsError:
         raise
     except pickle.UnpicklingError as error:
@@ -72,7 +72,7 @@ def read_weights(path: str | Path) -> dict[str, Any]:
 
 
 def _read_torch(path: Path) -> Any:
-    with torch.serialization.safe_globals(foreign.SAFE), warnings.catch_warnings():
+    with torch.serialization.safe_globals(unpickle.SAFE), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # on the pickle protocol of a file that is no weights file
         with path.open("rb") as file:  # by its name, torch would take some files for another kind
             return torch.load(file, map_location="cpu", weights_only=True)

@@ -9,10 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from . import shapes
-from .base import Data, Metric, Plan, ProtocolError, Split
+from .base import ProtocolError
 from .lists import VideoList
-from .metrics import harmonic_metric
+from .metric import Metric
+from .metrics.accuracy import harmonic_metric
 from .published import DEFAULTS, Published, folders
+from .split import Data, Plan, Split
 
 
 @dataclass(frozen=True)

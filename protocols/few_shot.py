@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from . import shapes
-from .base import Data, Metric, Plan, Split
 from .lists import VideoList
+from .metric import Metric
 from .published import DEFAULTS, Published, folders, numbered
+from .split import Data, Plan, Split
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..datasets.folder import DatasetError, MissingAnnotation
-from .base import Data, ProtocolError, Sample, Split
+from ..datasets.errors import DatasetError, MissingAnnotation
+from .base import ProtocolError
+from .split import Data, Sample, Split
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -241,7 +242,7 @@ def _chosen(wanted: VideoList, table: pd.DataFrame) -> pd.DataFrame:
 
 def _drawn(wanted: VideoList, table: pd.DataFrame) -> pd.DataFrame:
     """`shots` rows of each class; the draws 1, 2, 3, ... have no video in common."""
-    from ..datasets.sampling import sample_rng
+    from ..datasets.video.sampling import sample_rng
 
     assert wanted.shots is not None
     rows: list[int] = []

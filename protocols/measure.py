@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .base import Metric, Outcome
-from .finite import require_finite
+from .metric import Metric
+from .metrics.finite import require_finite
+from .split import Outcome
 
 
 def target_of(outcome: Outcome) -> NDArray[np.int64]:
@@ -37,7 +38,7 @@ def measure(outcome: Outcome, tie_rule: str = "pessimistic") -> list[Metric]:
         return _labels(outcome)
     if outcome.split.kind == "captions":
         return _captions(outcome, tie_rule)
-    from .metrics import accuracy
+    from .metrics.accuracy import accuracy
 
     return accuracy(outcome.scores, target_of(outcome), outcome.split.name)
 
@@ -45,7 +46,7 @@ def measure(outcome: Outcome, tie_rule: str = "pessimistic") -> list[Metric]:
 def _labels(outcome: Outcome) -> list[Metric]:
     from scipy.special import expit
 
-    from .multilabel_metrics import multilabel_metrics, open_vocabulary_metrics
+    from .metrics.multilabel import multilabel_metrics, open_vocabulary_metrics
 
     logits, target = outcome.scores.astype(np.float64), target_of(outcome)
     p = expit(logits)
@@ -56,7 +57,7 @@ def _labels(outcome: Outcome) -> list[Metric]:
 
 
 def _captions(outcome: Outcome, tie_rule: str) -> list[Metric]:
-    from .retrieval_metrics import dsl_metrics, retrieval_metrics
+    from .metrics.retrieval import dsl_metrics, retrieval_metrics
 
     owner, name = target_of(outcome), outcome.split.name
     single = all(len(sample.captions) == 1 for sample in outcome.samples)

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from . import shapes
-from .base import Data, Metric, Plan
 from .lists import VideoList
+from .metric import Metric
 from .published import DEFAULTS, Published, folders
+from .split import Data, Plan
 
 _METRIC = (
     "mAP over all, base and novel labels and its harmonic mean (hm); micro AP, F1 at 0.5 and at the best "

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .base import Data, Metric, Plan, Protocol, ProtocolError, Split
+from .base import Protocol, ProtocolError
 from .lists import VideoList, named_list, read_list
+from .metric import Metric
+from .split import Data, Plan, Split
 
 # the large set that methods are trained on before, or instead of, a protocol's own list
 KINETICS = VideoList("k400-train", "k400", "train")
@@ -62,7 +64,7 @@ class Published(Protocol):
 
     def summarise(self, metrics: Sequence[Metric]) -> list[Metric]:
         """Mean top-1 over the lists, where there are several."""
-        from .metrics import mean_metric
+        from .metrics.accuracy import mean_metric
 
         return [mean_metric(metrics, "top1")] if len(self.tests) > 1 else []
 

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from . import shapes
-from .base import Data, Metric, Plan, Split
 from .lists import VideoList
+from .metric import Metric
 from .published import CAPTIONS, Published, folders
+from .split import Data, Plan, Split
 
 _METRIC = (
     "R@1, R@5, R@10 (%), median and mean rank, text to video and video to text; ties count against the "

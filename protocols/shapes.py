@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from .base import Data, Progress, Protocol, Sample, Split, digest
+from .base import Progress, Protocol
+from .split import Data, Sample, Split, digest
 
 # The world has one seed; the seed of a run draws training lists and everything random in training.
 WORLD_SEED = 0

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from . import shapes
-from .base import Data, Metric, Plan, Split
 from .lists import VideoList
+from .metric import Metric
 from .published import DEFAULTS, Published, folders
+from .split import Data, Plan, Split
 
 # 4 clips of 3 crops, softmax scores averaged
 MANY_VIEWS = {"frames": 16, "clips": 4, "crops": 3, "merge": "scores"}

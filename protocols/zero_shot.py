@@ -10,11 +10,13 @@ import numpy as np
 
 from . import shapes
 from .audit import same_as_kinetics
-from .base import Data, Metric, Outcome, Plan, Protocol, ProtocolError, Sample, Split
+from .base import Protocol, ProtocolError
 from .lists import VideoList
 from .measure import target_of
-from .metrics import mean_metric, ranks
+from .metric import Metric
+from .metrics.accuracy import mean_metric, ranks
 from .published import DEFAULTS, Published, folders, numbered
+from .split import Data, Outcome, Plan, Sample, Split
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,8 @@ class ZeroShotFolder(Protocol):
 
     def plan(self, variant: str, seed: int, data: Data) -> Plan:
         """Every video of the folder or CSV, with its folder or label as the class."""
-        from ..datasets.folder import DatasetError, read_csv, read_folder
+        from ..datasets.errors import DatasetError
+        from ..datasets.folder import read_csv, read_folder
 
         if data.root is None:
             raise ProtocolError(

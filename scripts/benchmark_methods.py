@@ -21,7 +21,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 import torch
 from tabulate import tabulate
-from vclipbench.bench.evaluate import flops_per_view
+from vclipbench.bench.score.evaluate import flops_per_view
 from vclipbench.methods import BUILTIN, Batch, Stage, build_method
 
 

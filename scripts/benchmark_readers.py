@@ -15,9 +15,15 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from vclipbench.datasets.sampling import segment_centres
-from vclipbench.datasets.video import READERS, VideoError, count_frames, read_clip, reader_version
-from vclipbench.datasets.video_child import own_child
+from vclipbench.datasets.video.child import own_child
+from vclipbench.datasets.video.read import (
+    READERS,
+    VideoError,
+    count_frames,
+    read_clip,
+    reader_version,
+)
+from vclipbench.datasets.video.sampling import segment_centres
 
 
 def videos(paths: list[Path]) -> Iterator[tuple[Path, int]]:

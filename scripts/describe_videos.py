@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from annotating import find_videos, frames_of, keep_settings
 from PIL import Image
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
-from vclipbench.datasets.annotation import find_videos, frames_of, keep_settings
-from vclipbench.datasets.folder import DatasetError
+from vclipbench.datasets.errors import DatasetError
 from vclipbench.datasets.jsonl import JsonLines
-from vclipbench.datasets.video import VideoError
+from vclipbench.datasets.video.read import VideoError
 
 PROMPT = (
     "These are captions of frames of one video, in the order of time. A program that saw one frame at a "

@@ -27,8 +27,8 @@ from vclipbench.datasets.folder import EXTENSIONS
 from vclipbench.datasets.roots import Roots
 from vclipbench.datasets.shapes import splits
 from vclipbench.datasets.shapes.text import clip_caption
-from vclipbench.protocols.base import Data
 from vclipbench.protocols.lists import VideoList, read_list
+from vclipbench.protocols.split import Data
 
 FIRST = 40  # videos that a captioned list gets, those at its head
 SHAPES = 48  # distinct Shapes clips behind all names

@@ -17,15 +17,15 @@ import json
 import numpy as np
 import torch
 from shapes_directions import opposite
-from vclipbench.bench.optimiser import build_optimiser
+from vclipbench.bench.config.schema import Train, merged
 from vclipbench.bench.registry import card
-from vclipbench.bench.schedule import factor
-from vclipbench.bench.schema import Train, merged
-from vclipbench.datasets.sampling import sample_rng, segment_random
+from vclipbench.bench.train.optimiser import build_optimiser
+from vclipbench.bench.train.schedule import factor
 from vclipbench.datasets.shapes import splits
 from vclipbench.datasets.shapes.store import ensure
-from vclipbench.datasets.transforms import Preprocess
-from vclipbench.datasets.video import read_clip
+from vclipbench.datasets.video.read import read_clip
+from vclipbench.datasets.video.sampling import sample_rng, segment_random
+from vclipbench.datasets.video.transforms import Preprocess
 from vclipbench.methods import Batch, Method, build_method
 
 FRAMES, PER_STEP = 8, 8

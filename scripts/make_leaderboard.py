@@ -11,11 +11,11 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from vclipbench.bench.report_frames import captions_of, frames_of
-from vclipbench.leaderboard import formats
-from vclipbench.leaderboard.board import Board, make_board
-from vclipbench.leaderboard.plots import save_plots
+from vclipbench.bench.data.frames import captions_of, frames_of
 from vclipbench.leaderboard.report import build_report
+from vclipbench.leaderboard.tables import formats
+from vclipbench.leaderboard.tables.load import Board, make_board
+from vclipbench.leaderboard.tables.plots import save_plots
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = Path("docs/leaderboard")

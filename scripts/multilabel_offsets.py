@@ -17,9 +17,9 @@ from typing import NamedTuple
 
 import numpy as np
 from tabulate import tabulate
-from vclipbench.leaderboard.items import items
-from vclipbench.leaderboard.store import Run, StoreError, load_runs
-from vclipbench.protocols.multilabel_metrics import per_label_average_precision
+from vclipbench.leaderboard.record.store import Run, StoreError, load_runs
+from vclipbench.leaderboard.statistics.items import items
+from vclipbench.protocols.metrics.multilabel import per_label_average_precision
 
 
 class Offsets(NamedTuple):

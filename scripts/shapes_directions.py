@@ -20,9 +20,9 @@ from pathlib import Path
 import numpy as np
 from tabulate import tabulate
 from vclipbench.datasets.shapes import splits
-from vclipbench.leaderboard.bootstrap import intervals
-from vclipbench.leaderboard.items import Items, Number, scores_of
-from vclipbench.leaderboard.store import Run, StoreError, load_runs
+from vclipbench.leaderboard.record.store import Run, StoreError, load_runs
+from vclipbench.leaderboard.statistics.bootstrap import intervals
+from vclipbench.leaderboard.statistics.items import Items, Number, scores_of
 
 _TURNS = (
     ("left", "right"),

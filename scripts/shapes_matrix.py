@@ -34,7 +34,7 @@ def methods_of(words: str) -> list[str]:
 
 def publish(runs: Path, out: Path, seed: int) -> int:
     """Compact records; with maps of one seed, the one whose clips the page shows."""
-    from vclipbench.leaderboard.store import load_runs
+    from vclipbench.leaderboard.record.store import load_runs
 
     mapped, others = [], []
     for run in load_runs(runs, []):

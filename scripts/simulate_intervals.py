@@ -18,11 +18,11 @@ from unittest import mock
 
 import numpy as np
 from numpy.random import Generator
-from vclipbench.leaderboard import bootstrap
-from vclipbench.leaderboard.bootstrap import draw, intervals, percentiles, value_of
-from vclipbench.leaderboard.items import Items, Number
-from vclipbench.leaderboard.paired import compare, corrected
-from vclipbench.leaderboard.stats import seed_interval, wilson
+from vclipbench.leaderboard.statistics import bootstrap
+from vclipbench.leaderboard.statistics.bootstrap import draw, intervals, percentiles, value_of
+from vclipbench.leaderboard.statistics.intervals import seed_interval, wilson
+from vclipbench.leaderboard.statistics.items import Items, Number
+from vclipbench.leaderboard.statistics.paired import compare, corrected
 
 ALPHA = 0.05
 

@@ -19,13 +19,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from annotating import find_videos, frames_of, keep_settings
 from PIL import Image
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
-from vclipbench.datasets.annotation import find_videos, frames_of, keep_settings
-from vclipbench.datasets.folder import DatasetError
+from vclipbench.datasets.errors import DatasetError
 from vclipbench.datasets.jsonl import JsonLines
-from vclipbench.datasets.video import VideoError
+from vclipbench.datasets.video.read import VideoError
 
 PROMPT = (
     "These are frames of one video, in the order of time. List short labels for what is in the video: "

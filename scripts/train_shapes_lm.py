@@ -21,12 +21,7 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import Tensor
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
-from vclipbench.datasets.shapes.text import (
-    attributes,
-    clip_caption,
-    description,
-    still_caption,
-)
+from vclipbench.datasets.shapes.text import attributes, clip_caption, description, still_caption
 from vclipbench.datasets.shapes.world import (
     BACKGROUNDS,
     COLOURS,

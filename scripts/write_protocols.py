@@ -10,9 +10,10 @@ from pathlib import Path
 
 from vclipbench.datasets import catalog, reference_lists
 from vclipbench.protocols import BUILTIN
-from vclipbench.protocols.base import Data, Protocol
+from vclipbench.protocols.base import Protocol
 from vclipbench.protocols.lists import VideoList
 from vclipbench.protocols.published import Published
+from vclipbench.protocols.split import Data
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "protocols" / "README.md"
 START, END = "<!-- made by scripts/write_protocols.py: start -->", "<!-- end -->"

@@ -16,8 +16,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "2")
 LONG = (
     "scripts/test_make_leaderboard.py",
     "scripts/test_fake_root.py",
-    "bench/test_publish.py",
-    "bench/test_stages.py",
+    "commands/test_publish.py",
+    "train/test_stages.py",
     "test_external_method.py",
     "test_external_protocol.py",
 )

@@ -21,7 +21,7 @@ def run(code, cwd):
 def test_lives_beside_hugging_face_datasets(where):
     pytest.importorskip("datasets", reason="Hugging Face datasets is not installed")
     code = (
-        "import transformers, open_clip, vclipbench.datasets.video, vclipbench.methods.build;"
+        "import transformers, open_clip, vclipbench.datasets.video.read, vclipbench.methods.build;"
         "from transformers import CLIPModel, Trainer;"
         "import vclipbench.datasets as ours;"
         "import datasets;"

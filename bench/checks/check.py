@@ -17,8 +17,8 @@ from typing import Any, Literal
 
 from ..errors import UserError, explained, one_line
 from ..registry import card, check_files, ids, protocol, resolve
-from . import requirements, trial
-from .subject import NotApplicable, Subject, Unmet, named
+from . import requirements, training
+from .fixtures import NotApplicable, Subject, Unmet, named
 
 Verdict = Literal["pass", "FAIL", "not trained", "not checked"]
 PASS: Verdict = "pass"
@@ -111,8 +111,8 @@ def _quiet() -> Iterator[None]:
 
 def _run(subject: Subject, id: str) -> str:
     """Train, evaluate and record under a protocol, with a few videos."""
-    from ...leaderboard.store import load_records
-    from ..session import Session
+    from ...leaderboard.record.store import load_records
+    from ..run.session import Session
 
     with tempfile.TemporaryDirectory(prefix="vclipbench-check-") as folder:
         session = Session(subject.config(id), Path(folder), "auto", "missing", subject.plugins)
@@ -138,6 +138,6 @@ _REQUIREMENTS: tuple[tuple[str, Callable[[Subject], Any]], ...] = (
     ("text longer than the context", requirements.long_text),
     ("batch independence", requirements.batch_independence),
     ("determinism", requirements.determinism),
-    ("gradients reach what is trained", trial.gradients),
-    ("save and load", trial.save_and_load),
+    ("gradients reach what is trained", training.gradients),
+    ("save and load", training.save_and_load),
 )

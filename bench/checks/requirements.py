@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .subject import LONG_TEXT, TEXTS, VIDEOS, NotApplicable, Subject, Unmet, agree, parts, rows
+from .fixtures import LONG_TEXT, TEXTS, VIDEOS, NotApplicable, Subject, Unmet, agree, parts, rows
 
 if TYPE_CHECKING:
     from torch import Tensor

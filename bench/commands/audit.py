@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from .options import AllowUnpinned, ClassNames, ConfigFile, Plugins, Videos, data_flags
+from .options import AllowUnpinned, ClassNames, ConfigFile, Plugins, Videos
 
 
 def audit(
@@ -29,11 +29,12 @@ def audit(
     plugin: Plugins = None,
 ) -> None:
     """Say which classes and videos of the evaluation are in the training data."""
-    from ..audits import OWN, audit_plan, declared, of_split, own_lists
-    from ..config import resolve_config
+    from ..config.flags import data_flags
+    from ..config.resolve import resolve_config
     from ..errors import UserError
+    from ..plan.data import check_settings, data_of
+    from ..plan.leaks import OWN, audit_plan, declared, of_split, own_lists
     from ..registry import protocol as find_protocol
-    from ..sources import check_settings, data_of
 
     plugins = tuple(str(p) for p in plugin or ())
     flags = data_flags(data, class_names, allow_unpinned)

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from rich.console import JustifyMethod
     from rich.table import Table
 
-    from ...leaderboard.items import Key, Number
-    from ...leaderboard.paired import Comparison
-    from ...leaderboard.record import Record
+    from ...leaderboard.record.record import Record
+    from ...leaderboard.statistics.items import Key, Number
+    from ...leaderboard.statistics.paired import Comparison
 
 
 class Format(StrEnum):
@@ -133,10 +133,10 @@ def _sides(words: Sequence[str], results: Path) -> list[_Side]:
 
 def _load(word: str, results: Path) -> _Run:
     """A finished run and its numbers, which must be those of its record."""
-    from ...leaderboard.agree import contradiction
-    from ...leaderboard.items import items, numbers
-    from ...leaderboard.store import Run
-    from ..run_listing import find_record, read_record
+    from ...leaderboard.record.store import Run
+    from ...leaderboard.statistics.agree import contradiction
+    from ...leaderboard.statistics.items import items, numbers
+    from ..find_runs import find_record, read_record
 
     path = find_record(word, results)
     record = read_record(path).record
@@ -214,8 +214,8 @@ def _keys(sides: Sequence[_Side], metrics: Sequence[str], splits: Sequence[str])
 
 def _lines(key: Key, sides: Sequence[_Side], margin: float | None) -> list[_Line]:
     """All against the first, by one number; p values corrected over these comparisons."""
-    from ...leaderboard.paired import compare as paired
-    from ...leaderboard.paired import corrected
+    from ...leaderboard.statistics.paired import compare as paired
+    from ...leaderboard.statistics.paired import corrected
 
     metric = sides[0].record.metric(*key)
     assert metric is not None
@@ -268,7 +268,7 @@ def _words(found: Comparison, higher_is_better: bool) -> str:
 
 def _notes(sides: Sequence[_Side], lines: Sequence[_Line]) -> list[str]:
     """Runs of one identity, and runs on a part of the data."""
-    from ...leaderboard.identity import changed_paths, plain
+    from ...leaderboard.record.identity import changed_paths, plain
 
     first, notes = sides[0].record, []
     for side in sides[1:]:
@@ -292,7 +292,7 @@ def _notes(sides: Sequence[_Side], lines: Sequence[_Line]) -> list[str]:
 def _print(
     sides: Sequence[_Side], lines: Sequence[_Line], notes: Sequence[str], margin: float | None
 ) -> None:
-    from ..show import console
+    from ..terminal import console
 
     first = sides[0]
     protocol = first.record.identity.protocol.id

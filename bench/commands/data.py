@@ -10,7 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from ...datasets.roots import Roots
-    from ..data_report import Report
+    from ..data.report import Report
 
 app = typer.Typer(help="Make, check and look at data.", no_args_is_help=True)
 _Dataset = Annotated[str, typer.Argument(help="Dataset id, see `bench list datasets`.")]
@@ -35,7 +35,7 @@ def make(
 ) -> None:
     """Write the videos of the embedded world into the cache (runs do it by themselves)."""
     from ..errors import UserError
-    from ..show import console, progress
+    from ..terminal import console, progress
 
     _known(dataset)
     if dataset != "shapes":
@@ -64,8 +64,8 @@ def describe(
 ) -> None:
     """Say what a dataset is, where its files are got, and the layout wanted."""
     from ...datasets import catalog
-    from ..data_describe import dataset_lines, repository_lines
-    from ..data_report import say
+    from ..data.report import say
+    from ..describe.dataset import dataset_lines, repository_lines
 
     if _is_repository(dataset):
         lines = repository_lines(dataset)
@@ -105,8 +105,8 @@ def check(
     """Check annotation files and videos; say what is wrong, and what to do. Takes up where it stopped."""
     from ...datasets import catalog
     from ...datasets.roots import parse_roots
-    from ..data_check import Wanted, check_dataset, check_repository
-    from ..data_report import check_out, show
+    from ..data.check import Wanted, check_dataset, check_repository
+    from ..data.report import check_out, show
 
     if not _is_repository(dataset):
         _known(dataset)
@@ -151,8 +151,8 @@ def _check_splits(names: list[str]) -> None:
 def _check_shapes(split: list[str] | None) -> Report:
     from ...datasets.shapes import splits as world
     from ...datasets.shapes.store import check as check_store
-    from ..data_report import Report
-    from ..show import progress
+    from ..data.report import Report
+    from ..terminal import progress
 
     names = split or list(world.SPLITS)
     _check_splits(names)
@@ -169,8 +169,8 @@ def _check_shapes(split: list[str] | None) -> Report:
 
 def _check_folder(roots: Roots, jobs: int, no_videos: bool) -> Report:
     from ...datasets.folder import read_csv, read_folder
-    from ..data_check import decode
-    from ..data_report import Report
+    from ..data.check import decode
+    from ..data.report import Report
     from ..errors import UserError
 
     data = roots.given.get("folder") or roots.common
@@ -205,7 +205,7 @@ def show(
         raise UserError(f"--out {out}: the folder {out.parent} does not exist")
     from ...datasets.shapes import splits as world
     from ...datasets.shapes.sheet import contact_sheet
-    from ..show import console
+    from ..terminal import console
 
     total = world.size(split)
     if number > total:

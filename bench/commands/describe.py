@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ...datasets.catalog import PUBLISHED
-from ..columns import setting_lines, two_columns
+from ..describe.settings import setting_lines
+from ..terminal import two_columns
 from .options import Plugins, Videos
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def describe(
 ) -> None:
     """Explain a method, protocol or dataset, or the config keys."""
     from .. import registry
-    from ..describe_protocol import protocol_lines
+    from ..describe.protocol import protocol_lines
 
     plugins = plugin or []
     entry = None if id == CONFIG and kind is None else _find(id, kind, plugins)
@@ -41,7 +42,7 @@ def describe(
     elif entry.kind == "protocols":
         lines = protocol_lines(entry, registry.protocol(id, plugins), data or [])
     elif entry.id in PUBLISHED and entry.origin == registry.BUILT_IN:
-        from ..data_describe import dataset_lines
+        from ..describe.dataset import dataset_lines
 
         lines = dataset_lines(entry.id)
     else:
@@ -67,7 +68,7 @@ def _find(id: str, kind: str | None, plugins: list[Path]) -> Entry:
 
 
 def _method_lines(entry: Entry, card: Card) -> list[str]:
-    from ..config import shown
+    from ..config.resolve import shown
 
     lines = two_columns(
         [
@@ -95,9 +96,9 @@ def _method_lines(entry: Entry, card: Card) -> list[str]:
 
 
 def _config_lines() -> list[str]:
-    from ..config import shown
-    from ..fields import wanted
-    from ..schema import leaves
+    from ..config.fields import wanted
+    from ..config.resolve import shown
+    from ..config.schema import leaves
 
     rows = []
     for key, field in leaves().items():

@@ -13,7 +13,7 @@ from ..errors import FAILED, RunFailed, UserError
 from .options import Videos
 
 if TYPE_CHECKING:
-    from ...leaderboard.board import Board
+    from ...leaderboard.tables.load import Board
 
 
 class Format(StrEnum):
@@ -83,7 +83,7 @@ def leaderboard(
 
 
 def _board(root: Path, reported: bool, ranks: bool) -> Board:
-    from ...leaderboard.board import make_board
+    from ...leaderboard.tables.load import make_board
 
     return make_board(root, reported=reported, ranks=ranks)
 
@@ -102,7 +102,7 @@ def _is_file(out: Path) -> bool:
 
 
 def _explained(board: Board, cell: str) -> list[str]:
-    from ...leaderboard.explain import explain
+    from ...leaderboard.tables.explain import explain
 
     try:
         return explain(board.grid, cell, board.standings, board.table.verdicts)
@@ -111,10 +111,10 @@ def _explained(board: Board, cell: str) -> list[str]:
 
 
 def _emit(board: Board, format: Format, out: Path | None, data: list[str]) -> None:
-    from ...leaderboard.formats import WRITERS
+    from ...leaderboard.tables.formats import WRITERS
 
     if format is Format.PLOTS:
-        from ...leaderboard.plots import save_plots
+        from ...leaderboard.tables.plots import save_plots
 
         assert out is not None
         for path in save_plots(board.table, out):
@@ -122,7 +122,7 @@ def _emit(board: Board, format: Format, out: Path | None, data: list[str]) -> No
         return
     if format is Format.HTML:
         from ...leaderboard.report import build_report
-        from ..report_frames import captions_of, frames_of
+        from ..data.frames import captions_of, frames_of
 
         text = build_report(
             board.runs,
@@ -141,7 +141,7 @@ def _emit(board: Board, format: Format, out: Path | None, data: list[str]) -> No
 
 
 def _write(path: Path, text: str) -> None:
-    from ...leaderboard.store import StoreError, write_atomically
+    from ...leaderboard.record.store import StoreError, write_atomically
 
     try:
         write_atomically(path, text.encode())

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-
-_ROOT = re.compile(r"[a-z0-9-]+=.")  # ID=DIR
 
 Seeds = Annotated[
     list[int] | None,
@@ -98,32 +95,6 @@ NoVideos = Annotated[
     ),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print plan and settings, do nothing.")]
-
-
-def data_flags(
-    data: list[str] | None,
-    class_names: str | None = None,
-    allow_unpinned: bool = False,
-    trained_on: list[str] | None = None,
-) -> dict[str, Any]:
-    """The flags on data that were given, as dotted config keys.
-
-    Raises:
-        UserError: two folders without an id.
-    """
-    from ..errors import UserError
-
-    alone = [word for word in data or () if not _ROOT.match(word)]
-    if len(alone) > 1:
-        raise UserError(f"--data gives {' and '.join(alone)}: say which is what with --data ID=DIR")
-    pairs: dict[str, Any] = {
-        "data.root": alone[0] if alone else None,
-        "data.roots": [word for word in data or () if _ROOT.match(word)],
-        "data.class_names": class_names,
-        "data.allow_unpinned": allow_unpinned or None,
-        "data.trained_on": trained_on,
-    }
-    return {key: value for key, value in pairs.items() if value not in (None, [])}
 
 
 def check_options(if_exists: str, device: str) -> None:

@@ -41,7 +41,7 @@ def predict(
         raise UserError(f"--video {video} does not exist")
     if checkpoint is not None and not checkpoint.is_file():
         raise UserError(f"checkpoint {checkpoint} does not exist")
-    from ..config import resolve_config
+    from ..config.resolve import resolve_config
 
     check_choice("--device", device, ("auto", "cpu", "cuda"))
     own = {"name": backbone, "pretrained": pretrained or _default_weights(backbone)}
@@ -57,7 +57,7 @@ def predict(
         },
         plugins=tuple(str(p) for p in plugin or ()),
     )
-    from ..predict import rank
+    from ..run.predict import rank
 
     rank(resolved, video, names, device, tuple(str(p) for p in plugin or ()))
 

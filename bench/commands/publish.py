@@ -14,8 +14,8 @@ from .verify import Results, Runs
 if TYPE_CHECKING:
     import numpy as np
 
-    from ...leaderboard.record import Record
-    from ..verify import Finding
+    from ...leaderboard.record.record import Record
+    from ..verify.check import Finding
 
 
 def publish(
@@ -37,11 +37,11 @@ def publish(
     Every record is verified first. Runs that are not done, or of a part of the data, are refused.
     """
     from ..errors import RunFailed
-    from ..run_listing import find_records
+    from ..find_runs import find_records
 
     paths = find_records(runs, results)
-    from ..verify import verify_file
-    from ..verify_lists import check_data
+    from ..verify.check import verify_file
+    from ..verify.lists import check_data
 
     plugins = tuple(str(p) for p in plugin or ())
     check_data(data or (), plugins)
@@ -61,7 +61,7 @@ def publish(
 
 def _refusal(found: Finding, out: Path) -> str | None:
     """Why a record is none to publish in a folder; None if it is."""
-    from ...leaderboard.store import RunStore
+    from ...leaderboard.record.store import RunStore
 
     record = found.record
     if record is None or found.problems:
@@ -83,8 +83,8 @@ def _refusal(found: Finding, out: Path) -> str | None:
 def _maps(found: Finding, data: list[str], plugins: tuple[str, ...]) -> dict[str, np.ndarray]:
     """First split -> its map; nothing, with a sentence, where there can be none."""
     from ..errors import RunFailed, explained
-    from ..feature_map import feature_map
-    from ..rerun import Here
+    from ..run.feature_map import feature_map
+    from ..run.rerun import Here
 
     assert found.record is not None
     assert found.rebuilt is not None
@@ -107,9 +107,9 @@ def _maps(found: Finding, data: list[str], plugins: tuple[str, ...]) -> dict[str
 
 def _publish(found: Finding, out: Path, maps: dict[str, np.ndarray], force: bool) -> str | None:
     """Write record and predictions; the reason if they are not written."""
-    from ...leaderboard.predictions import packed_predictions
-    from ...leaderboard.record import parse_record
-    from ...leaderboard.store import FILE_NAME, RunStore, write_atomically
+    from ...leaderboard.record.predictions import packed_predictions
+    from ...leaderboard.record.record import parse_record
+    from ...leaderboard.record.store import FILE_NAME, RunStore, write_atomically
 
     assert found.rebuilt is not None
     assert found.record is not None
@@ -144,8 +144,8 @@ def _differs(
     found: Finding, record: Record, arrays: dict[str, dict[str, np.ndarray]]
 ) -> str | None:
     """What the compact predictions would say otherwise; None: all metrics follow from them."""
-    from ..recompute import Rebuilt
-    from ..verify import Check
+    from ..verify.check import Check
+    from ..verify.rebuilt import Rebuilt
 
     assert found.known is not None
     check = Check(Rebuilt(record, arrays, found.known.splits), found.known, intervals=False)

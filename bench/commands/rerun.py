@@ -38,19 +38,19 @@ def rerun(
     A record names files but no folders, so those have to be given again.
     """
     from ..errors import check_choice
-    from ..run_listing import find_record, read_record
+    from ..find_runs import find_record, read_record
 
     check_choice("--device", device, ("auto", "cpu", "cuda"))
     path = find_record(run, results)
     record = read_record(path).record
-    from ..rerun import Again, Here, comparison
+    from ..run.rerun import Again, Here, comparison
 
     files = dict(_pair(word) for word in file or ())
     files |= {"checkpoint": str(checkpoint)} if checkpoint else {}
     files |= {"backbone.pretrained": str(pretrained)} if pretrained else {}
     here = Here(data or (), tuple(str(p) for p in plugin or ()), files)
     again = Again(record, here, out, device).repeat(path.parent)
-    from .. import show
+    from ..run import show
 
     show.result(again)
     for line in comparison(record, again):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from .options import (
     AllowUnpinned,
@@ -31,7 +30,6 @@ from .options import (
     TrainedOn,
     Videos,
     check_options,
-    data_flags,
 )
 
 
@@ -62,7 +60,8 @@ def run(
     no_videos: NoVideos = False,
 ) -> None:
     """Train and evaluate a method under a protocol."""
-    from ..config import resolve_config
+    from ..config.flags import data_flags, given, weight_flags
+    from ..config.resolve import resolve_config
     from ..errors import UserError
 
     plugins = tuple(str(p) for p in plugin or ())
@@ -71,7 +70,7 @@ def run(
         raise UserError("--no-videos plans only: give it with --dry-run")
     if prompt and prompts:
         raise UserError("--prompt gives templates and --prompts a set of them: give one of the two")
-    flags = _flags(backbone, pretrained, checkpoint) | {
+    flags = {
         "seeds": seed,
         "data.reader": reader,
         "data.on_bad_video": on_bad_video,
@@ -80,28 +79,18 @@ def run(
         "eval.probe": probe,
         "eval.tie_rule": tie_rule,
     }
+    flags |= weight_flags(backbone, pretrained, checkpoint)
     flags |= data_flags(data, class_names, allow_unpinned, trained_on)
     resolved = resolve_config(
         method,
         protocol,
         file=config,
         overrides=set_ or (),
-        flags={key: value for key, value in flags.items() if value not in (None, [])},
+        flags=given(flags),
         plugins=plugins,
     )
     if checkpoint is not None and not checkpoint.is_file():
         raise UserError(f"checkpoint {checkpoint} does not exist")
-    from ..session import Session
+    from ..run.session import Session
 
     Session(resolved, out, device, if_exists, plugins).run(dry=dry_run)
-
-
-def _flags(backbone: str | None, pretrained: str | None, checkpoint: Path | None) -> dict[str, Any]:
-    """The flags on weights, as dotted config keys."""
-    if backbone == "shapes-tiny" and pretrained is None:
-        pretrained = "shapes-tiny"  # the name stands for the weights
-    return {
-        "backbone.name": backbone,
-        "backbone.pretrained": pretrained,
-        "checkpoint": str(checkpoint) if checkpoint else None,
-    }

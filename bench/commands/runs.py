@@ -16,7 +16,7 @@ from ..errors import FAILED
 from .verify import Results
 
 if TYPE_CHECKING:
-    from ...leaderboard.record import Record
+    from ...leaderboard.record.record import Record
 
 app = typer.Typer(rich_markup_mode=None)
 Where = Annotated[
@@ -57,7 +57,7 @@ def runs(
         return
     from ...leaderboard import load_records
     from ..errors import RunFailed, check_choice
-    from ..run_listing import line_of, wanted
+    from ..find_runs import line_of, wanted
 
     for word in status or ():
         check_choice("--status", word, ("done", "partial", "failed", "running"))
@@ -86,7 +86,7 @@ def show(
     results: Where = None,
 ) -> None:
     """Print a record in short."""
-    from ..run_listing import find_record, read_record
+    from ..find_runs import find_record, read_record
 
     path = find_record(run, results or context.obj)
     read = read_record(path)
@@ -115,8 +115,8 @@ def diff(
     results: Where = None,
 ) -> None:
     """Say why two runs differ: identity first, then environment and code."""
-    from ...leaderboard.identity import changed_paths, identity_changes, plain
-    from ..run_listing import find_record, read_record
+    from ...leaderboard.record.identity import changed_paths, identity_changes, plain
+    from ..find_runs import find_record, read_record
 
     folder = results or context.obj
     first, second = (read_record(find_record(word, folder)).record for word in (a, b))
@@ -150,7 +150,7 @@ def _values(first: Record, second: Record) -> None:
 
 
 def _section(title: str, changes: list[tuple[str, Any, Any]]) -> None:
-    from ..run_listing import change
+    from ..find_runs import change
 
     typer.echo(title)
     for key, old, new in changes:
@@ -179,7 +179,7 @@ def _write(lines: list[dict[str, Any]], format: Format) -> None:
     if format is Format.JSON:
         typer.echo(json.dumps(lines, indent=1))
     elif format is Format.CSV:
-        from ..run_listing import COLUMNS
+        from ..find_runs import COLUMNS
 
         text = io.StringIO()
         table = csv.DictWriter(text, COLUMNS, lineterminator="\n")

@@ -22,7 +22,6 @@ from .options import (
     Settings,
     Videos,
     check_options,
-    data_flags,
 )
 
 if TYPE_CHECKING:
@@ -53,17 +52,18 @@ def sweep(
 
     A run that fails is reported, and the next one starts; the exit code is then 1.
     """
-    from ..config import resolve_config
+    from ..config.flags import data_flags, given
+    from ..config.resolve import resolve_config
     from ..errors import RunFailed, explained, one_line
-    from ..session import Session
+    from ..run.session import Session
 
     check_options(if_exists, device)
     plugins = tuple(str(p) for p in plugin or ())
     flags = {"seeds": seed, "data.on_bad_video": on_bad_video, "eval.probe": probe}
-    given = {key: value for key, value in flags.items() if value} | data_flags(data)
+    flags = given(flags) | data_flags(data)
     pairs = [(m, p) for p in _protocols(protocols, plugins) for m in _methods(methods, plugins)]
     # all configs before any work, so that a slip shows now and not after hours
-    resolved = [resolve_config(m, p, config, set_ or (), given, plugins) for m, p in pairs]
+    resolved = [resolve_config(m, p, config, set_ or (), flags, plugins) for m, p in pairs]
     failures: list[str] = []
     for number, ((method, protocol), one) in enumerate(zip(pairs, resolved, strict=True), 1):
         start = time.monotonic()

@@ -10,7 +10,7 @@ import typer
 from .options import Plugins, Videos
 
 if TYPE_CHECKING:
-    from ..verify import Finding
+    from ..verify.check import Finding
 
 Runs = Annotated[
     list[str],
@@ -36,12 +36,12 @@ def verify(
     With --data (and always for Shapes) ids and targets are compared with the protocol's lists too.
     """
     from ..errors import RunFailed
-    from ..run_listing import find_records
+    from ..find_runs import find_records
 
     paths = find_records(runs, results)
-    from ..show import progress
-    from ..verify import verify_file
-    from ..verify_lists import check_data
+    from ..terminal import progress
+    from ..verify.check import verify_file
+    from ..verify.lists import check_data
 
     plugins = tuple(str(p) for p in plugin or ())
     check_data(data or (), plugins)

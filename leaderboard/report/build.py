@@ -9,21 +9,21 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..cells import MARKS
-from ..notes import DIFFERS
-from ..record import Record
-from ..store import Run
+from ..record.record import Record
+from ..record.store import Run
+from ..tables.cells import MARKS
+from ..tables.notes import DIFFERS
 from .costs import COSTS
 from .data import Family, families_of, run_payload
-from .places import Place, places_of, strips_wanted
-from .pool import pooled
+from .dedup import pooled
+from .splits import Place, places_of, strips_wanted
 from .strips import strips
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ..tables import Table
+    from ..tables.tables import Table
 
 LIMIT = 2_900_000
 """Bytes that the page should not exceed; strips of frames take what the rest leaves."""

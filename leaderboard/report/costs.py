@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import median
 
-from ..costs import COLUMNS, figures, hardware
-from ..record import Record
+from ..record.record import Record
+from ..tables.costs import COLUMNS, figures, hardware
 
 _KEYS = ("trainable", "gflops", "speed", "memory", "train_hours")
 COSTS = dict(zip(_KEYS, COLUMNS, strict=True)) | {"params": "all parameters (M)"}

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from ..formats import TITLES
-from ..store import Run
+from ..record.store import Run
+from ..tables.formats import TITLES
 from .costs import costs_of, machines
 
 if TYPE_CHECKING:
-    from ..tables import Table
+    from ..tables.tables import Table
 
 CHANCE = "chance"  # how the method of a computed row is named
 

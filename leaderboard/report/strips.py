@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
-    from ..record import Record
+    from ..record.record import Record
 
     Frames = Callable[[Record, str, str], NDArray[np.uint8] | None]
 

@@ -112,7 +112,7 @@ def test_describe_a_method(bench):
 
 
 def test_describe_a_protocol(bench):
-    from vclipbench.protocols.base import Data
+    from vclipbench.protocols.split import Data
 
     code, out, _ = bench("describe", "b2n-shapes")
     plan = registry.protocol("b2n-shapes").plan("main", 1, Data())

@@ -73,7 +73,7 @@ from vclipbench.bench import registry
 for kind in registry.KINDS:
     assert all(e.summary and e.origin == "built in" for e in registry.entries(kind).values())
 assert "vifi" in registry.entries("methods") and "shapes" in registry.entries("datasets")
-registry.card("vifi"), registry.protocol("b2n-shapes"), registry.method_source_files("vifi")
+registry.card("vifi"), registry.protocol("b2n-shapes"), registry.method_module("vifi")
 try:
     registry.resolve("methods", "vfi")
 except Exception as error:
@@ -190,14 +190,3 @@ def test_a_wrong_card_is_named(tmp_path):
     assert registry.entries("methods", [path])["mine"].error.startswith("its card is wrong:")
     with pytest.raises(UserError, match=r"method 'mine' of .*its card is wrong"):
         registry.card("mine", [path])
-
-
-def test_source_files_follow_imports(plugin):
-    def names(files):
-        return {f.name for f in files}
-
-    assert {"vifi.py", "base.py", "backbone.py"} <= names(registry.method_source_files("vifi-text"))
-    assert "vifi.py" not in names(registry.method_source_files("clip"))
-    found = registry.method_source_files("mine", [plugin])
-    assert {"mine.py", "vifi.py", "base.py", "backbone.py"} <= names(found)
-    assert found == sorted(found)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from vclipbench.datasets import activitynet, didemo, lsmdc, msrvtt, msvd
-from vclipbench.datasets.folder import DatasetError
+from vclipbench.datasets.errors import DatasetError
 from vclipbench.datasets.table import check
 from vclipbench.datasets.video_files import find_videos, forget_videos
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from vclipbench.datasets import activitynet, didemo, msrvtt, msvd
-from vclipbench.datasets.folder import DatasetError
+from vclipbench.datasets.errors import DatasetError
 from vclipbench.datasets.table import check
 
 REAL = Path(__file__).resolve().parents[3] / "shared/data/annotations/retrieval"

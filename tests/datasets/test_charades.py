@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from vclipbench.datasets import charades
 from vclipbench.datasets.captioned import csv_rows
-from vclipbench.datasets.folder import DatasetError
+from vclipbench.datasets.errors import DatasetError
 from vclipbench.datasets.table import check, load
 
 REAL = Path(__file__).resolve().parents[3] / "shared/data/annotations/official/charades"

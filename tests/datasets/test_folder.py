@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from vclipbench.datasets.folder import DatasetError, Item, read_csv, read_folder
+from vclipbench.datasets.errors import DatasetError
+from vclipbench.datasets.folder import Item, read_csv, read_folder
 
 
 def touch(root: Path, *names: str) -> Path:

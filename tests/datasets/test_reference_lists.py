@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from vclipbench.datasets import hmdb51, kinetics, reference_lists, ssv2, ucf101
 from vclipbench.datasets.class_names import SWAPPED, spelled
-from vclipbench.datasets.folder import DatasetError
+from vclipbench.datasets.errors import DatasetError
 from vclipbench.datasets.table import check_annotations
 
 Roots = dict[str, Path]

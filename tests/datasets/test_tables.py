@@ -10,10 +10,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from vclipbench.datasets import hmdb51, kinetics, reference_lists, ssv2, ucf101
+from vclipbench.datasets.annotation import Annotation
 from vclipbench.datasets.class_names import CLASS_NAMES, FAULTS, spelled, unspelled
-from vclipbench.datasets.folder import DatasetError
+from vclipbench.datasets.errors import DatasetError
 from vclipbench.datasets.table import (
-    Annotation,
     DatasetCard,
     check,
     check_annotations,

@@ -8,8 +8,8 @@ from statistics import fmean, harmonic_mean
 from typing import Any
 
 import pytest
-from vclipbench.leaderboard.record import SCHEMA_VERSION, Record, identity_id
-from vclipbench.leaderboard.stats import wilson
+from vclipbench.leaderboard.record.record import SCHEMA_VERSION, Record, identity_id
+from vclipbench.leaderboard.statistics.intervals import wilson
 
 
 def digest(text: str) -> str:

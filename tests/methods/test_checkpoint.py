@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
-from vclipbench.methods import foreign
+from vclipbench.methods import unpickle
 from vclipbench.methods.checkpoint import WeightsError, read_weights, unwrap
 
 W = {"w": torch.arange(6.0).reshape(2, 3), "h": torch.ones(2).half()}
@@ -79,7 +79,7 @@ def test_a_checkpoint_with_the_trainers_settings(tmp_path, yacs, legacy):
     assert read["max_accuracy"] == 81.5
     assert type(read["config"]) is OrderedDict
     assert "yacs" not in sys.modules
-    assert not set(foreign.SAFE) & set(torch.serialization.get_safe_globals())
+    assert not set(unpickle.SAFE) & set(torch.serialization.get_safe_globals())
 
 
 def test_other_harmless_settings(tmp_path):
@@ -88,7 +88,7 @@ def test_other_harmless_settings(tmp_path):
     torch.save({"model": W, "args": argparse.Namespace(lr=0.1, names=["a"]), **more}, path)
     read = read_weights(path)
     assert (read["i"], read["f"], read["b"]) == (-3, 0.5, True)
-    assert isinstance(read["args"], foreign.Namespace)
+    assert isinstance(read["args"], unpickle.Namespace)
     assert read["args"].state == {"lr": 0.1, "names": ["a"]}
     assert torch.equal(unwrap(read)["w"], W["w"])
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode
-from vclipbench.bench.schema import schema_for
+from vclipbench.bench.config.schema import schema_for
 from vclipbench.methods import Batch, build_method
 from vclipbench.methods.blocks import heads, joined
 from vclipbench.methods.card import Card

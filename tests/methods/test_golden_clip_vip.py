@@ -5,9 +5,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 from golden import FILL, clip_config, clip_input, load, rebuilt, relative
-from vclipbench.bench.optimiser import build_optimiser
-from vclipbench.bench.schedule import factor
-from vclipbench.bench.schema import Train
+from vclipbench.bench.config.schema import Train
+from vclipbench.bench.train.optimiser import build_optimiser
+from vclipbench.bench.train.schedule import factor
 from vclipbench.methods import Batch, build_method
 from vclipbench.methods.clip_vip import temporal
 from vclipbench.methods.clip_vip_losses import LOSSES, Sources

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode
-from vclipbench.bench import schema
+from vclipbench.bench.config import schema
 from vclipbench.methods import Batch, build_method
 from vclipbench.methods.blocks import heads, joined
 from vclipbench.methods.card import Card

@@ -1,7 +1,7 @@
 """The recipes of ViFi-CLIP and bridge and prompt: every one resolves, and has the authors' numbers."""
 
 import pytest
-from vclipbench.bench.schema import RunConfig, schema_for
+from vclipbench.bench.config.schema import RunConfig, schema_for
 from vclipbench.methods import BUILTIN
 from vclipbench.methods.card import Card
 

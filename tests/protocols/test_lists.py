@@ -6,8 +6,9 @@ import pytest
 from annotation_roots import ANNOTATIONS, link_roots
 from published import ids, lists_of, of, plan, protocol, whole_root
 from vclipbench.datasets.roots import Roots
-from vclipbench.protocols.base import Data, ProtocolError
+from vclipbench.protocols.base import ProtocolError
 from vclipbench.protocols.lists import VideoList, forget, named_list, read_list
+from vclipbench.protocols.split import Data
 
 real = pytest.mark.skipif(
     not ANNOTATIONS.is_dir(), reason="the annotation files ../shared/data/annotations are absent"

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 from vclipbench.protocols import BUILTIN
-from vclipbench.protocols.base import Data, ProtocolError, Sample, Split
+from vclipbench.protocols.base import ProtocolError
+from vclipbench.protocols.split import Data, Sample, Split
 
 
 def load(name):

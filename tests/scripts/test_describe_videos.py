@@ -19,7 +19,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 from vclipbench.datasets.descriptions import read_descriptions
-from vclipbench.datasets.folder import DatasetError
+from vclipbench.datasets.errors import DatasetError
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "describe_videos.py"
 CHAT = "{% for m in messages %}[user] {{ m['content'] }}{% endfor %} [assistant]"

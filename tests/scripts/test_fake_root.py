@@ -13,9 +13,9 @@ from script_modules import load_script
 from vclipbench.datasets import catalog, reference_lists
 from vclipbench.datasets.folder import EXTENSIONS
 from vclipbench.datasets.roots import Roots
-from vclipbench.datasets.video import read_clip
-from vclipbench.protocols.base import Data
+from vclipbench.datasets.video.read import read_clip
 from vclipbench.protocols.lists import VideoList, read_list
+from vclipbench.protocols.split import Data
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 CLIPS = ANNOTATIONS.parent / "clips"

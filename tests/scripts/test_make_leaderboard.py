@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from vclipbench.leaderboard.store import load_runs
+from vclipbench.leaderboard.record.store import load_runs
 
 ROOT = Path(__file__).parents[2]
 RECORDS = ROOT / "docs" / "leaderboard" / "records"

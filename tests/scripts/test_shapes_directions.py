@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from script_modules import load_script
 from vclipbench.datasets.shapes.splits import classes
-from vclipbench.leaderboard.store import load_runs
+from vclipbench.leaderboard.record.store import load_runs
 
 RECORDS = Path(__file__).parents[2] / "docs" / "leaderboard" / "records"
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 from script_modules import load_script
-from vclipbench.leaderboard import store
+from vclipbench.leaderboard.record import store
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from transformers import (
     LlavaProcessor,
     PreTrainedTokenizerFast,
 )
-from vclipbench.datasets.folder import DatasetError
+from vclipbench.datasets.errors import DatasetError
 from vclipbench.datasets.jsonl import JsonLines, read_rows
 from vclipbench.datasets.labels import merged, read_labels
 

@@ -10,7 +10,7 @@ from annotation_roots import ANNOTATIONS, link_roots
 from script_modules import load_script
 from vclipbench.datasets.roots import Roots
 from vclipbench.protocols import BUILTIN
-from vclipbench.protocols.base import Data
+from vclipbench.protocols.split import Data
 
 ROOT = Path(__file__).parents[2]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 from annotation_roots import ANNOTATIONS
 from vclipbench.datasets import catalog, reference_lists
-from vclipbench.protocols.fault import Fault
+from vclipbench.protocols.faults.fault import Fault
 
 SPLITS = (1, 2, 3)
 # names and terms that hold digits

@@ -12,7 +12,7 @@ from pathlib import Path
 
 # forks come from a server that has imported these and done nothing else: no threads, no state
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["open_clip", "pandas", "scipy.stats", "vclipbench.bench.run"])
+_CONTEXT.set_forkserver_preload(["open_clip", "pandas", "scipy.stats", "vclipbench.bench.run.run"])
 
 
 def start(arguments: Sequence[str], cwd: Path, files: Path) -> ForkServerProcess:

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from vclipbench.bench import finish
-from vclipbench.bench.evaluate import Scored
 from vclipbench.bench.registry import protocol as find_protocol
-from vclipbench.leaderboard.predictions import save_predictions
-from vclipbench.leaderboard.record import SCHEMA_VERSION, Record, identity_id, record_text
-from vclipbench.protocols.base import Data, Metric, Plan, Protocol, Sample, Split, digest
+from vclipbench.bench.run import blocks
+from vclipbench.bench.score.evaluate import Scored
+from vclipbench.leaderboard.record.predictions import save_predictions
+from vclipbench.leaderboard.record.record import SCHEMA_VERSION, Record, identity_id, record_text
+from vclipbench.protocols.base import Protocol
+from vclipbench.protocols.metric import Metric
+from vclipbench.protocols.split import Data, Plan, Sample, Split, digest
 
 ENVIRONMENT = {
     "version": "0.1.0",
@@ -58,7 +60,7 @@ def make_run(
     folder = root / protocol_id / method / run_id
     metrics = [m for part in scored.values() for m in protocol.measure(part.outcome(), tie_rule)]
     metrics += protocol.summarise(metrics)
-    predictions = save_predictions(folder / "predictions.npz", finish.prediction_arrays(scored))
+    predictions = save_predictions(folder / "predictions.npz", blocks.prediction_arrays(scored))
     record = Record.model_validate(
         {
             "schema_version": SCHEMA_VERSION,
@@ -72,13 +74,13 @@ def make_run(
             "command": {"argv": ["bench", "run"], "config_resolved": {}, "config_sources": {}},
             "observed": _observed(),
             "data": {
-                s.name: finish.split_data(s, scored[s.name], frozenset()) for s in plan.evaluate
+                s.name: blocks.split_data(s, scored[s.name], frozenset()) for s in plan.evaluate
             },
             "exposure": {"training_data": {}, "class_overlap": [], "declared": "full"},
             "metrics": _entries(metrics, scored, protocol.dataset, tie_rule, intervals),
             "primary": protocol.primary,
-            "per_class": finish.per_class(scored),
-            "aggregates": finish.aggregates(metrics),
+            "per_class": blocks.per_class(scored),
+            "aggregates": blocks.aggregates(metrics),
             "predictions": predictions,
         }
     )
@@ -102,7 +104,7 @@ def edit(path: Path, *keys: Any, value: Any, new_id: bool = False) -> Path:
 
 def forge(path: Path, split: str, **changes: np.ndarray) -> Path:
     """Change arrays of a run and make the record fit them: SHA-256, digest and number of the ids."""
-    from vclipbench.leaderboard.predictions import load_predictions
+    from vclipbench.leaderboard.record.predictions import load_predictions
 
     file = path.with_name("predictions.npz")
     arrays = load_predictions(file)
@@ -118,8 +120,8 @@ def forge(path: Path, split: str, **changes: np.ndarray) -> Path:
 
 def mend(path: Path) -> Path:
     """Make all numbers of a record follow from its predictions, as a careful forger would."""
-    from vclipbench.bench.recompute import Rebuilt
-    from vclipbench.leaderboard.predictions import load_predictions
+    from vclipbench.bench.verify.rebuilt import Rebuilt
+    from vclipbench.leaderboard.record.predictions import load_predictions
 
     record = Record.model_validate_json(path.read_text())
     rebuilt = Rebuilt(record, load_predictions(path.with_name("predictions.npz")))
@@ -127,9 +129,9 @@ def mend(path: Path) -> Path:
     pairs = zip(metrics, rebuilt.intervals(metrics), strict=True)
     scored = {name: rebuilt.scored(name) for name in rebuilt.names}
     content = json.loads(path.read_text()) | {
-        "metrics": [finish._entry(metric, found) for metric, found in pairs],
-        "per_class": finish.per_class(scored),
-        "aggregates": finish.aggregates(metrics),
+        "metrics": [blocks._entry(metric, found) for metric, found in pairs],
+        "per_class": blocks.per_class(scored),
+        "aggregates": blocks.aggregates(metrics),
     }
     path.write_text(json.dumps(content, sort_keys=True, indent=1) + "\n")
     return path
@@ -170,12 +172,12 @@ def _entries(
 ) -> list[dict[str, Any]]:
     """Metrics as a finishing run writes them; those of equal scores are computed once."""
     if not intervals:
-        return [finish._entry(metric, None) for metric in metrics]
+        return [blocks._entry(metric, None) for metric in metrics]
     about = [dataset, tie_rule, *(str(metric) for metric in metrics)]
     about += [hashlib.sha256(part.scores.tobytes()).hexdigest() for part in scored.values()]
     key = digest(about)
     if key not in _KNOWN:
-        _KNOWN[key] = finish.metric_entries(metrics, scored, dataset, tie_rule)
+        _KNOWN[key] = blocks.metric_entries(metrics, scored, dataset, tie_rule)
     return _KNOWN[key]
 
 

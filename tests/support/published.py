@@ -13,7 +13,8 @@ from script_modules import load_script
 from vclipbench.datasets import reference_lists
 from vclipbench.datasets.roots import Roots
 from vclipbench.protocols import BUILTIN
-from vclipbench.protocols.base import Data, Plan, Protocol, Split
+from vclipbench.protocols.base import Protocol
+from vclipbench.protocols.split import Data, Plan, Split
 
 FAKED = ("k400", "msrvtt", "didemo", "lsmdc")  # some of their files cannot be had freely
 FAKE_SHOTS = 2  # videos of a class in the stand-in for the training list of Kinetics-400

@@ -5,13 +5,13 @@ import json
 import re
 
 import numpy as np
-from vclipbench.leaderboard.compact import compact_classes
-from vclipbench.leaderboard.predictions import save_predictions
-from vclipbench.leaderboard.record import record_text
-from vclipbench.leaderboard.report import build_report, found
-from vclipbench.leaderboard.report.pool import unpooled
-from vclipbench.leaderboard.store import Run
-from vclipbench.leaderboard.tables import leaderboard_table
+from vclipbench.leaderboard.record.compact import compact_classes
+from vclipbench.leaderboard.record.predictions import save_predictions
+from vclipbench.leaderboard.record.record import record_text
+from vclipbench.leaderboard.record.store import Run
+from vclipbench.leaderboard.report import build_report, predictions
+from vclipbench.leaderboard.report.dedup import unpooled
+from vclipbench.leaderboard.tables.tables import leaderboard_table
 
 CLASSES = ("red star growing", "red star shrinking", "blue moon growing", "blue moon blinking")
 HOSTILE = "</script><b id='hostile'>&\u2028\"'"
@@ -63,7 +63,7 @@ def class_run(root, make_record, method, seed, strength, **options):
     }
     top1, per_class = {}, {}
     for name, arrays in made.items():
-        outcome = found.class_outcome(arrays)
+        outcome = predictions.class_outcome(arrays)
         right = outcome.rank == 1
         top1[name] = float(100 * right.mean())
         per_class[name] = {

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from vclipbench.leaderboard.identity import identity_id
-from vclipbench.leaderboard.record import Record
-from vclipbench.leaderboard.reported import Reported
+from vclipbench.leaderboard.record.identity import identity_id
+from vclipbench.leaderboard.record.record import Record
+from vclipbench.leaderboard.tables.reported import Reported
 
 
 def number(**changes: Any) -> Reported:

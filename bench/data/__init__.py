@@ -1,0 +1,1 @@
+"""Looking at data on disk: checks of a dataset's folder, and frames of single clips."""

@@ -1,0 +1,1 @@
+"""Datasets and protocols in words, for the terminal."""

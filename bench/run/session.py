@@ -1,0 +1,199 @@
+"""One call of `bench run`: every variant and seed of a method under a protocol."""
+
+from __future__ import annotations
+
+import os
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from ...leaderboard.record.store import RunStore
+from ...protocols.lists import forget
+from ..config.resolve import Resolved
+from ..errors import RunFailed, UserError
+from ..plan.data import check_settings
+from ..registry import card, check_files, resolve
+from ..registry import protocol as find_protocol
+from ..terminal import console
+
+
+def _check_reader(reader: str, on_bad_video: str) -> None:
+    """Refuse a reader that is not there, or cannot do what is asked, before any work.
+
+    Raises:
+        UserError: salvage with another reader than pyav. ReaderMissing: not installed.
+    """
+    from ...datasets.video.read import reader_version
+
+    if on_bad_video == "salvage" and reader != "pyav":
+        raise UserError(f"--on-bad-video salvage needs --reader pyav, not {reader}")
+    reader_version(reader)
+
+
+class Session:
+    """Plans the runs, does them one after the other, and says what came out."""
+
+    def __init__(
+        self, resolved: Resolved, out: Path, device: str, if_exists: str, plugins: tuple[str, ...]
+    ):
+        self.resolved, self.if_exists, self.plugins = resolved, if_exists, plugins
+        self.store = RunStore(out)
+        self.redone: set[str] = set()  # addresses of trainings made anew
+        self.protocol = find_protocol(resolved.config.protocol, plugins)
+        check_files(plugins)
+        _check_reader(resolved.config.data.reader, resolved.config.data.on_bad_video)
+        check_settings(resolved.config, self.protocol)
+        forget()
+        self._check_declared()
+        if device == "cpu":
+            os.environ["CUDA_VISIBLE_DEVICES"] = ""  # before torch looks
+        self.device_name = device
+
+    def _check_declared(self) -> None:
+        """Read what --trained-on names before any work; a word that names nothing is a ProtocolError."""
+        if self.resolved.config.data.trained_on:
+            from ..plan.leaks import declared_lists
+
+            declared_lists(self.resolved.config, self.protocol)
+
+    def run(self, dry: bool) -> None:
+        """Do all the work, or only print what it would be.
+
+        Raises:
+            UserError: see its message; finished records stay.
+        """
+        if not dry:
+            self.store.check_writable()
+
+        device = self.device()
+        seen: set[str] = set()
+        config = self.resolved.config
+        for variant, seed, ratio in product(
+            self.protocol.variants, config.seeds, config.eval.patching
+        ):
+            plan, report = self._plan(variant, seed, ratio)
+            if plan.run_id in seen:
+                which = f"seed {seed}, patching {ratio:g}" if ratio else f"seed {seed}"
+                console.print(f"{which} changes nothing here: nothing is trained or drawn")
+                continue
+            if not seen:
+                self._check_plans(plan)
+            seen.add(plan.run_id)
+            self._one(plan, report, device, dry)
+        if not dry:
+            console.print(
+                f"records in {self.store.root}; table: bench leaderboard {self.store.root}"
+            )
+
+    def _check_plans(self, first: Any) -> None:
+        """Plan every variant and seed before the first one starts, so that none is refused hours later."""
+        from ..plan.data import data_of
+
+        config = self.resolved.config
+        needs = {planned.stage.data for planned in first.stages}
+        data = data_of(config, self.protocol, needs)
+        for variant, seed in product(self.protocol.variants, config.seeds):
+            self.protocol.plan(variant, seed, data)
+
+    def _one(self, plan: Any, report: Any, device: Any, dry: bool) -> None:
+        from ..train.train import Interrupted
+        from . import show
+        from .run import Run
+
+        title = f"{plan.identity['method']['name']} on {self.protocol.id}"
+        run = f"run {plan.run_id}" if self.resolved.config.data.videos else "lists only"
+        console.rule(f"{title}  {plan.lists.variant}  seed {plan.seed}  {run}")
+        show.announce(plan, str(device))
+        if dry:
+            show.settings(plan)
+            return
+        work = Run(plan, self.store, device, self._origin(), report)
+        if not work.wanted(self.if_exists):
+            return
+        redo = {planned.id for planned in plan.stages if self.if_exists == "redo"} - self.redone
+        self.redone |= redo
+        try:
+            show.result(work.do(redo))
+        except (Interrupted, KeyboardInterrupt) as stop:
+            what = str(stop) or "stopped"
+            console.print(f"{what}; the same command goes on from there")
+            raise KeyboardInterrupt from None
+
+    def method(self, seed: int) -> tuple[Any, tuple[Any, Any]]:
+        """The method with its starting weights, and (init block, load report) of the checkpoint."""
+        import torch
+
+        from ...methods.build import build_method
+        from ..train.checkpoint import load_checkpoint
+
+        config = self.resolved.config
+        needs = card(config.method, self.plugins).backbone
+        torch.manual_seed(seed)
+        try:
+            method = build_method(
+                config.method,
+                config.backbone.name if needs else None,
+                self._weights() if needs else None,
+                **config.options,
+            )
+        except ValueError as error:  # a method's own check of its options
+            raise UserError(f"method {config.method}: {error}") from None
+        if any(config.eval.patching):
+            method.keep_original()
+        if config.checkpoint is None:
+            return method, (None, None)
+        return method, load_checkpoint(method, config.method, config.checkpoint)
+
+    def _weights(self) -> str:
+        """Where the backbone's weights are from; a plan without videos does without them."""
+        if not self.resolved.config.data.videos:
+            return "none"
+        return self.resolved.config.backbone.pretrained or "none"
+
+    def _plan(self, variant: str, seed: int, patching: float) -> tuple[Any, Any]:
+        from ..plan.plan import make_plan
+
+        method, (init, report) = self.method(seed)
+        plan = make_plan(
+            self.resolved,
+            self.protocol,
+            variant,
+            seed,
+            patching,
+            method,
+            init,
+            missing=report.missing_keys if report else (),
+            plugins=self.plugins,
+        )
+        return plan, report
+
+    def device(self) -> Any:
+        """The torch device that --device names.
+
+        Raises:
+            RunFailed: "cuda" was asked for and there is none.
+        """
+        import torch
+
+        if self.device_name == "cuda" and not torch.cuda.is_available():
+            raise RunFailed("--device cuda: torch sees no GPU here; use --device cpu or auto")
+        found = torch.cuda.is_available() and self.device_name != "cpu"
+        return torch.device("cuda" if found else "cpu")
+
+    def _origin(self) -> dict[str, Any]:
+        """The record's `plugin_origin` block."""
+        import hashlib
+
+        from ... import __version__
+
+        entry = resolve("methods", self.resolved.config.method, self.plugins)
+        file = next((p for p in self.plugins if entry.origin.endswith(Path(p).name)), None)
+        sha = hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else None
+        built_in = entry.origin == "built in"
+        package, _, release = entry.origin.partition(" ")
+        return {
+            "package": "vclipbench" if built_in else Path(file).name if file else package,
+            "version": __version__ if built_in else None if file else release or None,
+            "entry_point": None if built_in or file else entry.id,
+            "file_sha256": sha,
+        }

@@ -1,0 +1,1 @@
+"""Evaluation: videos and texts become features once, and features become scores."""

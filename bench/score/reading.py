@@ -1,0 +1,171 @@
+"""The videos of a split on their way to features: found in the store, or decoded."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.utils.data import Dataset
+
+from ...datasets.video.read import VideoError, read_clip
+from ...datasets.video.sampling import FrameSampler
+from ..errors import RunFailed
+from ..loading import loader, on_bad
+from .feature_rows import finite, rows
+from .feature_store import Entry, FeatureStore, content_key
+
+if TYPE_CHECKING:
+    from ...datasets.video.transforms import Preprocess
+    from ...methods.base import Features
+    from ...protocols.split import Sample
+    from ..config.schema import RunConfig
+
+_AT_ONCE = 128  # videos looked up together
+
+Places = list[int]
+
+
+class EvalViews(Dataset):
+    """Item i is video i with all its views: float [V, T, 3, R, R], or the error that it gave."""
+
+    def __init__(self, samples: Sequence[Sample], config: RunConfig, preprocess: Preprocess):
+        self.samples, self.config, self.preprocess = list(samples), config, preprocess
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, number: int) -> dict[str, Any]:
+        data, views, path = self.config.data, self.config.views, self.samples[number].path
+        assert path is not None  # videos without a file are not scored
+        try:
+            clip = read_clip(
+                path,
+                FrameSampler(views.sampling, views.frames, views.clips),
+                reader=data.reader,
+                on_bad=on_bad(data.on_bad_video),
+            )
+        except VideoError as error:
+            return {"number": number, "error": str(error)}
+        crops = self.preprocess.evaluate(clip.frames)
+        shape = (crops.shape[0] * views.clips, views.frames, *crops.shape[2:])
+        return {
+            "number": number,
+            "views": torch.from_numpy(crops.reshape(shape)),
+            "indices": clip.indices.tolist(),
+            "damaged": clip.damaged,
+        }
+
+
+class Reading:
+    """What was read of each video, by its place in the list.
+
+    Attributes:
+        indices: frames read. damaged: places read only as far as they go. unreadable: place -> why.
+        seconds: time spent on decoding, or on looking up.
+        reused: videos whose features were found.
+    """
+
+    def __init__(
+        self,
+        samples: Sequence[Sample],
+        config: RunConfig,
+        preprocess: Preprocess,
+        store: FeatureStore | None,
+    ):
+        self.samples, self.config, self.preprocess, self.store = samples, config, preprocess, store
+        self.views = config.views.clips * config.views.crops
+        self.indices: dict[int, list[Any]] = {}
+        self.damaged: set[int] = set()
+        self.unreadable: dict[int, str] = {}
+        self.seconds = 0.0
+        self.reused = 0
+        self._keys: dict[int, str] = {}
+        self._left = list(range(len(samples)))
+
+    def known(self) -> Iterator[tuple[Places, list[Entry]]]:
+        """Places and features of the videos that the store has."""
+        if self.store is None:
+            return
+        left: Places = []
+        for start in range(0, len(self.samples), _AT_ONCE):
+            clock = time.perf_counter()
+            places = range(start, min(start + _AT_ONCE, len(self.samples)))
+            self._keys |= {place: key for place in places if (key := self._key(place))}
+            wanted = {place: self._keys[place] for place in places if place in self._keys}
+            found = self.store.get(list(dict.fromkeys(wanted.values())))
+            hits = [place for place, key in wanted.items() if key in found]
+            left += [place for place in places if place not in set(hits)]
+            entries = [found[wanted[place]] for place in hits]
+            for place, entry in zip(hits, entries, strict=True):
+                self._note(place, entry.indices, entry.damaged)
+            self.reused += len(hits)
+            self.seconds += time.perf_counter() - clock
+            if hits:
+                yield hits, entries
+        self._left = left
+
+    def fresh(self, progress: Callable[[int], None]) -> Iterator[tuple[Places, list[dict]]]:
+        """Places and decoded views of the other videos, batch by batch.
+
+        Raises:
+            RunFailed: a video cannot be read and `data.on_bad_video` is "fail".
+        """
+        data = EvalViews([self.samples[n] for n in self._left], self.config, self.preprocess)
+        per_batch = max(1, self.config.eval.batch_size // self.views)
+        clock = time.perf_counter()
+        for items in loader(data, self.config.data.workers, batch_size=per_batch, collate_fn=list):
+            self.seconds += time.perf_counter() - clock
+            good = []
+            for item in items:
+                place = self._left[item["number"]]
+                if "error" in item:
+                    self.unreadable[place] = _allowed(item["error"], self.config)
+                else:
+                    self._note(place, item["indices"], item["damaged"])
+                    good.append(item)
+            if good:
+                yield [self._left[item["number"]] for item in good], good
+            progress(len(items))
+            clock = time.perf_counter()
+
+    def keep(self, places: Places, video: Features) -> None:
+        """Put features of videos, `views` rows each, into the store."""
+        if self.store is None:
+            return
+        entries = {}
+        for n, place in enumerate(places):
+            part = rows(video, n * self.views, (n + 1) * self.views)
+            if place in self._keys and finite(part):
+                entry = Entry(part, self.indices[place], place in self.damaged)
+                entries[self._keys[place]] = entry
+        self.store.put(entries)
+
+    def index_digest(self) -> str:
+        """SHA-256 over the frames read, in the order of the list."""
+        found = hashlib.sha256()
+        for place in sorted(self.indices):
+            found.update(json.dumps([self.samples[place].id, self.indices[place]]).encode())
+        return found.hexdigest()
+
+    def _note(self, place: int, indices: list[Any], damaged: bool) -> None:
+        self.indices[place] = indices
+        if damaged:
+            self.damaged.add(place)
+
+    def _key(self, place: int) -> str | None:
+        path = self.samples[place].path
+        try:
+            return content_key(path) if path else None
+        except OSError:  # the reader will say what is wrong with it
+            return None
+
+
+def _allowed(error: str, config: RunConfig) -> str:
+    """Why a video cannot be read, where such videos may be left out; else it ends the run."""
+    if config.data.on_bad_video == "fail":
+        raise RunFailed(f"{error} (--on-bad-video skip leaves such videos out)")
+    return error

@@ -1,0 +1,1 @@
+"""Training: the stream of batches, one stage in mmengine's runner, and trainings by address."""

@@ -1,0 +1,152 @@
+"""Trainings as units of work: found by address, made once, used by every protocol that asks."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
+from safetensors.torch import load_file, save_file
+
+from ...methods.checkpoint import load_strict
+from ..errors import RunFailed
+from ..plan.prompts import prompts_of
+from .stream import TrainStream
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from ...methods.base import Method
+    from ...protocols.split import Sample
+    from ..plan.plan import RunPlan
+    from ..plan.stages import StagePlan
+
+Tell = Callable[[int, dict[str, float]], None]
+FINAL = "final.safetensors"
+
+
+def folder_of(root: Path, planned: StagePlan) -> Path:
+    """Where the training of a stage is kept: `<out>/trainings/<address>`."""
+    return root / "trainings" / planned.id
+
+
+def is_done(root: Path, planned: StagePlan) -> bool:
+    """Whether the final weights of a stage are there."""
+    return (folder_of(root, planned) / FINAL).is_file()
+
+
+def obtain(
+    root: Path,
+    plan: RunPlan,
+    planned: StagePlan,
+    samples: list[Sample],
+    device: torch.device,
+    tell: Tell,
+) -> None:
+    """Load what a stage learns into `plan.method`, training (or going on with it) if need be.
+
+    The stages before it must have been obtained. Kept: `final.safetensors` (what learned),
+    `training.json` (what defines it), `log.csv`; the resumable checkpoint is removed at the end.
+
+    Raises:
+        Interrupted, TrainingDiverged, VideoError: see `train_stage`.
+        RunFailed: another process is busy with the same training, or the disk is full.
+    """
+    folder = folder_of(root, planned)
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / "lock", timeout=0):
+            if not (folder / FINAL).is_file():
+                _train(folder, plan, planned, samples, device, tell)
+    except Timeout:
+        raise RunFailed(
+            f"training {planned.id} is being made by another process ({folder}); wait for it"
+        ) from None
+    load_learned(plan.method, load_file(folder / FINAL), f"training {planned.id}")
+    plan.method.to(device).eval()
+
+
+def learned(method: Method, stages: Sequence[StagePlan]) -> dict[str, Tensor]:
+    """Name -> tensor of everything that the stages train."""
+    state = method.state_dict()
+    names = sorted({name for planned in stages for name in planned.stage.apply(method)})
+    return {name: state[name].detach().cpu().contiguous() for name in names}
+
+
+def load_learned(method: Method, state: dict[str, Tensor], what: str) -> None:
+    """Put learned tensors over the starting weights.
+
+    Raises:
+        WeightsError: names or shapes that the method does not have.
+    """
+    may_miss = tuple(k for k in method.state_dict() if k not in state)
+    load_strict(method, state, what, may_miss=may_miss)
+
+
+def _train(
+    folder: Path,
+    plan: RunPlan,
+    planned: StagePlan,
+    samples: list[Sample],
+    device: torch.device,
+    tell: Tell,
+) -> None:
+    from .train import LAST, train_stage
+
+    method = plan.method.to(device)
+    stream = TrainStream(planned, samples, plan.resolved.config, plan.preprocess, plan.seed)
+    about = {part: plan.identity[part] for part in ("backbone", "init", "preprocess")}
+    about |= {"method": planned.method, "stage": planned.stage.name, "train": planned.describe()}
+    about |= {"seed": plan.seed, "code_digest": planned.code_digest}
+    (folder / "training.json").write_text(json.dumps(about, indent=1, sort_keys=True) + "\n")
+    _check_space(folder, method, planned)
+    texts = prompts_of(planned.split.classes, planned.templates)
+    with (folder / "log.csv").open("a", newline="") as file:
+        log = csv.writer(file)
+
+        def note(step: int, values: dict[str, float]) -> None:
+            log.writerow([step, *(f"{k}={v:.6g}" for k, v in values.items())])
+            file.flush()
+            tell(step, values)
+
+        method.enter(planned.stage)
+        planned.stage.apply(method)
+        train_stage(method, stream, texts, folder, note)
+        method.enter(None)
+    so_far = plan.stages[: plan.stages.index(planned) + 1]
+    maker = {"method": planned.method["name"], "stage": planned.stage.name}
+    _save(learned(method, so_far), folder / FINAL, maker)
+    (folder / LAST).unlink(missing_ok=True)
+
+
+def _check_space(folder: Path, method: Method, planned: StagePlan) -> None:
+    """Refuse to start where the checkpoints will not fit.
+
+    The resumable one is there twice while it is written: all weights, two moments of what learns, and its
+    sum in double precision where weights are averaged. At the end the learned weights are written too.
+    """
+    whole = sum(v.numel() * v.element_size() for v in method.state_dict().values())
+    part = sum(v.numel() * v.element_size() for v in learned(method, [planned]).values())
+    moments = 4 if planned.train.average_from is not None else 2
+    needed, free = 2 * (whole + moments * part) + 2 * part, shutil.disk_usage(folder).free
+    if free < needed:
+        raise RunFailed(
+            f"the training needs {needed / 2**20:.0f} MiB for its checkpoints and {folder} has "
+            f"{free / 2**20:.0f} MiB left; free some space or give another folder with --out"
+        )
+
+
+def _save(state: dict[str, Tensor], path: Path, maker: dict[str, str]) -> None:
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        save_file(state, temporary, maker)
+        os.replace(temporary, path)
+    except Exception as error:
+        temporary.unlink(missing_ok=True)
+        raise RunFailed(f"cannot write the weights to {path}: {error}") from None

@@ -1,0 +1,1 @@
+"""Reading videos: decoding, sampling of frames, transforms of pixels."""

@@ -1,0 +1,1 @@
+"""The record of a run: its fields, its identity, its predictions, and where it lies."""

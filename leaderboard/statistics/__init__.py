@@ -1,0 +1,1 @@
+"""What predictions say about a number: items, intervals, paired tests, ranks."""

@@ -1,0 +1,160 @@
+"""Ranks as intervals, and who cannot be told from the best: one column of a table at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..record.record import Record
+from ..tables.cells import Column
+from .bootstrap import DRAWS, LEVEL, SEED, draw, percentiles, tail, unit_count, value_of
+from .items import Items, Key, Number, numbers
+from .paired import check_same_items, over_seeds, same_clips_p
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray
+
+
+class Ranked(NamedTuple):
+    """Where a row stands in its column."""
+
+    value: float
+    """The number, mean over seeds, in its unit."""
+    low_rank: int
+    """Best rank of the interval, from 1."""
+    high_rank: int
+    """Worst rank of the interval."""
+    tied_with_best: bool
+    """Not separable from the row with the best value; true for that row itself, which is alone at the
+    top where no other row is tied."""
+
+
+def column_number(column: Column, record: Record, found: Mapping[Key, Items]) -> Number | None:
+    """The number of a record that a column shows, as items; None where some are lacking.
+
+    Args:
+        found: `items(record, load_predictions(...))`.
+    """
+    if not column.takes(record):
+        return None
+    if column.rule == "primary":
+        metric = record.primary_metric()
+        return numbers(record, found).get((metric.name, metric.split)) if metric else None
+    parts = tuple(found[k] for s in column.splits if (k := (column.metric, s)) in found)
+    if not parts or len(parts) < len(column.splits):
+        return None
+    return Number(parts, "harmonic-mean" if column.rule == "hm" else "mean")
+
+
+def rank_intervals(
+    rows: Mapping[str, Sequence[Number]],
+    higher_is_better: bool = True,
+    level: float = LEVEL,
+    draws: int = DRAWS,
+    seed: int = SEED,
+) -> dict[str, Ranked]:
+    """The rank of every row, as an interval over bootstrap draws that all rows share.
+
+    Args:
+        rows: label -> the number of each run of the row, one run a seed (`column_number`). A number
+            made of base and novel, or of several splits, is combined anew in each draw and seed; then
+            comes the mean over seeds.
+
+    The rank in a draw is 1 plus the number of rows that are better; where rows are equal, the interval
+    takes in all the ranks that they share. A row is tied with the best where the middle `level` of the
+    paired differences from it holds 0; of two single runs of clips that share no source, where the exact
+    McNemar test does not tell them apart. Three or more seeds widen a row as in `paired.compare`.
+
+    Rows of other items than most rows (of two such sets of equal size, than the first) get no rank
+    and are left out of the answer. Not corrected for the number of rows: a tie is said too rarely
+    rather than too often. Items of one source only say nothing: all rows then share all ranks.
+
+    >>> import numpy as np
+    >>> from vclipbench.leaderboard.statistics.items import Items, Number
+    >>> ids = np.array([f"v{n:03d}" for n in range(200)])
+    >>> def row(hits): return [Number((Items(ids, 100.0 * (np.arange(200) < hits), clips=True),))]
+    >>> found = rank_intervals({"clip": row(60), "vifi": row(150), "open-vclip": row(151)})
+    >>> found["clip"]
+    Ranked(value=30.0, low_rank=3, high_rank=3, tied_with_best=False)
+    >>> found["vifi"].low_rank, found["vifi"].high_rank, found["vifi"].tied_with_best
+    (1, 2, True)
+    """
+    import numpy as np
+
+    taken = _same_items(rows)
+    if not taken:
+        return {}
+    values = [sum(map(value_of, rows[label])) / len(rows[label]) for label in taken]
+    units = unit_count([number for label in taken for number in rows[label]])
+    if units < 2:
+        return {
+            label: Ranked(value, 1, len(taken), True)
+            for label, value in zip(taken, values, strict=True)
+        }
+    sign = 1 if higher_is_better else -1
+    drawn = sign * _draws([rows[label] for label in taken], draws, seed)
+    best = int(np.argmax(sign * np.array(values)))
+    end = 100 * tail(units, level)
+    # a draw that leaves a row without a value says nothing of ranks
+    sound = drawn[:, np.isfinite(drawn).all(0)]
+    found = {}
+    for at, (label, value) in enumerate(zip(taken, values, strict=True)):
+        tied = at == best or _inseparable(
+            rows[taken[best]], rows[label], drawn[best] - drawn[at], units, level
+        )
+        found[label] = Ranked(value, *_rank_interval(sound, at, end), tied)
+    return found
+
+
+def _rank_interval(drawn: Array, at: int, end: float) -> tuple[int, int]:
+    """Best and worst rank of one row in draws of all, [rows, draws], without `end` % at each end."""
+    import numpy as np
+
+    better = (drawn > drawn[at]).sum(0) + 1
+    worse = (drawn >= drawn[at]).sum(0)
+    low = np.percentile(better, end, method="lower")
+    return int(low), int(np.percentile(worse, 100 - end, method="higher"))
+
+
+def _inseparable(
+    a: Sequence[Number], b: Sequence[Number], differences: Array, units: int, level: float
+) -> bool:
+    """Whether two rows are not told apart: by the exact test where it holds, else by their draws."""
+    p = same_clips_p(a[0], b[0]) if len(a) == len(b) == 1 else None
+    if p is not None:
+        return p >= 1 - level
+    low, high = percentiles(differences, units, level)
+    return low <= 0 <= high
+
+
+def _draws(rows: Sequence[Sequence[Number]], draws: int, seed: int) -> Array:
+    """Means over seeds on shared draws of items, [rows, draws]."""
+    import numpy as np
+
+    every = draw([number for row in rows for number in row], draws, seed)
+    ends = np.cumsum([len(row) for row in rows])[:-1]
+    return np.stack([over_seeds(part, seed, at) for at, part in enumerate(np.split(every, ends))])
+
+
+def _same_items(rows: Mapping[str, Sequence[Number]]) -> list[str]:
+    """Labels of the largest set of rows that have the same items in all their runs."""
+    sets: list[list[str]] = []
+    for label, runs in rows.items():
+        if not runs or not all(_alike(runs[0], run) for run in runs):
+            continue
+        home = next((s for s in sets if _alike(rows[s[0]][0], runs[0])), None)
+        if home is None:
+            sets.append([label])
+        else:
+            home.append(label)
+    return max(sets, key=len, default=[])
+
+
+def _alike(a: Number, b: Number) -> bool:
+    try:
+        check_same_items(a, b)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,70 @@
+"""A folder of runs as everything that the leaderboard shows of it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..record.store import Run, load_runs
+from .grid import Grid, make_grid
+from .reported import load_reported
+from .tables import Standings, Table, leaderboard_table
+
+
+@dataclass(frozen=True)
+class Board:
+    """All of it.
+
+    Attributes:
+        runs: every valid record with its folder. grid: what is compared with what.
+        standings: rank intervals. table: as shown.
+        problems: files that are no valid records or predictions, records that their predictions
+            contradict, rows without a rank, and protocols in two versions.
+    """
+
+    runs: tuple[Run, ...]
+    grid: Grid
+    standings: Standings
+    table: Table
+    problems: tuple[str, ...]
+
+
+def make_board(root: Path, reported: bool = False, ranks: bool = True) -> Board:
+    """Read the runs below `root`; raises StoreError if it is no folder.
+
+    Args:
+        ranks: also read the predictions; without, no record is held against them.
+    """
+    problems: list[str] = []
+    runs = tuple(load_runs(root, problems))
+    problems = [f"left out: {problem}" for problem in problems]
+    grid = make_grid(run.record for run in runs)
+    standings: Standings = {}
+    if ranks:
+        from .ranks import read_items, standings_of
+
+        read = read_items(grid, runs, problems)
+        if read.false:
+            runs = tuple(run for run in runs if run.record.run_id not in read.false)
+            grid = make_grid(run.record for run in runs)
+        standings = standings_of(grid, read, problems)
+    problems += _versions(grid)
+    table = leaderboard_table(
+        (), reported=load_reported() if reported else (), standings=standings, grid=grid
+    )
+    return Board(runs, grid, standings, table, tuple(problems))
+
+
+def _versions(grid: Grid) -> list[str]:
+    """A line for each protocol whose runs do not all mean the same lists, names, prompts and views."""
+    digests: dict[str, set[str]] = defaultdict(set)
+    for family in grid.families:
+        for group in family.groups:
+            digests[group.protocol].add(f"{group.digest[:6]} ({len(group.run_ids)} runs)")
+    return [
+        f"{protocol} has runs of {len(found)} digests, {', '.join(sorted(found))}: they do not compare "
+        "and have columns of their own"
+        for protocol, found in sorted(digests.items())
+        if len(found) > 1
+    ]

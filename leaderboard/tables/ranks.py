@@ -1,0 +1,133 @@
+"""Where every cell stands in its column, from the predictions of the runs behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from ..record.record import Record
+from ..record.store import Run, StoreError
+from ..statistics.agree import contradiction
+from ..statistics.items import Items, Key, items, numbers
+from ..statistics.ranking import Number, Ranked, column_number, rank_intervals
+from .cells import Column
+from .grid import Entry, Family, Grid, Group
+from .rows import Row
+from .tables import Standing
+
+Found = Mapping[str, tuple[Record, Mapping[Key, Items]]]
+"""Run id -> the record and its items."""
+
+
+class Read(NamedTuple):
+    """What the predictions of many runs are; the last two are ids of runs."""
+
+    found: Found
+    unread: set[str]
+    """Predictions that cannot be read."""
+    false: set[str]
+    """Predictions that contradict their record."""
+
+
+def read_items(grid: Grid, runs: Iterable[Run], problems: list[str]) -> Read:
+    """The items of the runs of a grid. What is wrong goes into `problems`."""
+    wanted = {record.run_id for record in grid.used}
+    found: dict[str, tuple[Record, Mapping[Key, Items]]] = {}
+    unread: set[str] = set()
+    false: set[str] = set()
+    for run in runs:
+        record = run.record
+        if record.run_id not in wanted - {*found, *unread, *false}:
+            continue
+        try:
+            own = items(record, run.predictions() or {})
+            wrong = contradiction(record, numbers(record, own))
+        except (StoreError, ValueError, KeyError, IndexError, TypeError) as error:
+            problems.append(f"no rank for run {record.run_id}: {error}")
+            unread.add(record.run_id)
+            continue
+        if wrong:
+            problems.append(f"left out: run {record.run_id} in {run.folder}: {wrong}")
+            false.add(record.run_id)
+        else:
+            found[record.run_id] = (record, own)
+    return Read(found, unread, false)
+
+
+def standings_of(
+    grid: Grid, read: Read, problems: list[str]
+) -> dict[tuple[str, str, Row], Standing]:
+    """The rank interval of every cell that at least one other can be compared with.
+
+    Cells of runs without predictions, or on other items than most, have none: a line in `problems` names
+    those that have no other line there. No cell is the best alone where one without a rank has as good
+    a value.
+    """
+    standings: dict[tuple[str, str, Row], Standing] = {}
+    for family in grid.families:
+        for group in family.groups:
+            unranked: dict[str, None] = {}
+            for column in group.columns:
+                ranked = _column(family, group, column, read, unranked)
+                standings |= {(group.heading, column.name, row): s for row, s in ranked.items()}
+            problems += [
+                f"no rank for {label} in {group.heading}: no predictions, or of other items than those of "
+                "other rows"
+                for label in unranked
+            ]
+    return standings
+
+
+def _column(
+    family: Family, group: Group, column: Column, read: Read, unranked: dict[str, None]
+) -> dict[Row, Standing]:
+    """Standings by row. Names of rows that have a value but no rank go into `unranked`."""
+    entries = [e for e in family.entries if e.group is group and e.column == column]
+    rows = {e.row: known for e in entries if (known := _numbers(e, read.found))}
+    if len(rows) < 2:
+        return {}
+    higher = _higher(family, group, column)
+    places = {str(place): row for place, row in enumerate(rows)}
+    ranked = rank_intervals({place: rows[row] for place, row in places.items()}, higher)
+    standing = {places[place]: one for place, one in ranked.items()}
+    others = [entry for entry in entries if entry.row not in standing]
+    for entry in others:
+        if read.unread.isdisjoint(entry.cell.run_ids):
+            unranked[entry.row.method] = None
+    return _standings(standing, [entry.cell.value for entry in others], higher)
+
+
+def _standings(
+    ranked: Mapping[Row, Ranked], others: Sequence[float], higher: bool
+) -> dict[Row, Standing]:
+    """`others`: values of rows without a rank."""
+    if len(ranked) < 2:
+        return {}
+    tied = sum(one.tied_with_best for one in ranked.values())
+    pick = max if higher else min
+    best = pick(one.value for one in ranked.values())
+    beaten = any(pick(best, value) == value for value in others)
+    return {
+        row: Standing(
+            one.low_rank,
+            one.high_rank,
+            one.tied_with_best,
+            alone=one.tied_with_best and tied == 1 and not beaten,
+        )
+        for row, one in ranked.items()
+    }
+
+
+def _numbers(entry: Entry, found: Found) -> list[Number]:
+    """The number of each run of a cell; nothing if one has no items."""
+    ids = entry.cell.run_ids
+    made = [column_number(entry.column, *found[run_id]) for run_id in ids if run_id in found]
+    complete = [number for number in made if number is not None]
+    return complete if len(complete) == len(ids) else []
+
+
+def _higher(family: Family, group: Group, column: Column) -> bool:
+    """Whether more is better, as the records say."""
+    members = (r for _, records in family.rows for r in records if r.run_id in group.run_ids)
+    metrics = [m for r in members if column.takes(r) for m in column.parts(r) or []]
+    return all(metric.higher_is_better for metric in metrics)

@@ -1,0 +1,1 @@
+"""Known faults of published lists, texts, captions and evaluations."""

@@ -1,0 +1,1 @@
+"""Metrics from arrays: plain functions on scores, no network in sight."""
