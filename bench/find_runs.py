@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..leaderboard.record.files import StoreError
 from ..leaderboard.record.record import Record, parse_record
-from ..leaderboard.record.store import FILE_NAME, StoreError
+from ..leaderboard.record.store import FILE_NAME
 from .errors import UserError, one_line
 
 _DIGEST = re.compile(r"[0-9a-f]{40,64}")

@@ -17,6 +17,7 @@ from .checkpoint import LoadReport
 
 METHODS = Registry("method")
 
+Target = Literal["classes", "labels", "captions"]
 Features = Tensor | dict[str, Tensor]  # the first dimension counts the videos (or texts)
 
 
@@ -185,8 +186,13 @@ class Method(nn.Module):
             return scores
         return scores / self.clip.logit_scale.exp()
 
-    def stages(self, protocol_family: str) -> list[Stage]:
-        """Training stages for a protocol family, in order; none: the method is not trained."""
+    def stages(self, target: Target) -> list[Stage]:
+        """Training stages in order; none: the method is not trained.
+
+        Args:
+            target: what videos are scored against: one of the "classes", any number of "labels", or
+                "captions", each video's own among those of all.
+        """
         return []
 
     def facts(self) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .backbone import Backbone
-from .base import METHODS, Batch, Method, Stage
+from .base import METHODS, Batch, Method, Stage, Target
 from .blocks import heads, joined, require_vit, run_block
 from .checkpoint import LoadReport, WeightsError, load_strict, unwrap
 from .clip_vip_losses import LOSSES, WITH_CAPTIONS, WITH_IMAGES, Sources
@@ -62,7 +62,7 @@ class CLIPViP(Method):
         if options["logit_scale_init"] is not None:
             nn.init.constant_(self.clip.logit_scale, options["logit_scale_init"])
 
-    def stages(self, protocol_family: str) -> list[Stage]:
+    def stages(self, target: Target) -> list[Stage]:
         """Post-pretraining on the source set, then fine-tuning; everything learns in both.
 
         Section 4 of the paper. Without proxies there is only the fine-tuning.
@@ -70,7 +70,7 @@ class CLIPViP(Method):
         finetune = Stage(
             "finetune",
             trains=("*",),
-            texts="captions" if protocol_family == "ret" else "classes",
+            texts="captions" if target == "captions" else "classes",
         )
         if self.options["pooling"] == "mean":
             return [finetune]

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from . import shapes_tiny
 from .backbone import Backbone
-from .base import METHODS, Batch, Method, Stage
+from .base import METHODS, Batch, Method, Stage, Target
 from .blocks import require_vit
 from .checkpoint import WeightsError
 from .language_model import SHAPES_LM, load_language_model
@@ -85,10 +85,10 @@ class LLMMultilabel(Method):
         name = Path(name).name if Path(name).is_dir() else name
         return {"language_model": name, "language_model_sha256": self.language_model_sha256}
 
-    def stages(self, protocol_family: str) -> list[Stage]:
+    def stages(self, target: Target) -> list[Stage]:
         """One stage. The bias learns only from multi-label targets: in a softmax it cancels."""
         trains = ["attributes.*", "temporal.*", "logit_scale"]
-        trains += ["bias"] if protocol_family == "ml" else []
+        trains += ["bias"] if target == "labels" else []
         trains += ["clip.visual.transformer.*"] if self.options["finetune_vision"] else []
         return [Stage("fine-tune", trains=tuple(trains))]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from .backbone import Backbone
-from .base import METHODS, Batch, Features, Method, Stage
+from .base import METHODS, Batch, Features, Method, Stage, Target
 from .blocks import frame_tokens, heads, joined, require_vit, run_block
 from .checkpoint import LoadReport, WeightsError, load_strict, unwrap
 
@@ -152,10 +152,10 @@ class OpenVCLIP(Method):
         if now != self._text_weights:
             self._text_weights, self._classes, self._descriptions = now, None, {}
 
-    def stages(self, protocol_family: str) -> list[Stage]:
+    def stages(self, target: Target) -> list[Stage]:
         """One stage: image encoder and logit scale, on class names, for retrieval those of the source."""
-        retrieval = protocol_family == "ret"
-        return [Stage("fine-tune", trains=_TRAINS, data="source" if retrieval else "target")]
+        data: Literal["target", "source"] = "source" if target == "captions" else "target"
+        return [Stage("fine-tune", trains=_TRAINS, data=data)]
 
     def load_published(self, checkpoint: Mapping[str, Any]) -> LoadReport:
         """Load the authors' file: `model_state` -> `model.` or `module.model.` + OpenAI's CLIP key.

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from .base import METHODS, Method, Stage
+from .base import METHODS, Method, Stage, Target
 from .checkpoint import LoadReport, WeightsError, load_strict, unwrap
 
 # The token table is never trained: the reference keeps the prompts' embeddings as a buffer.
@@ -28,7 +28,7 @@ class ViFiCLIP(Method):
 
     trains: tuple[str, ...] = ("clip.*",)
 
-    def stages(self, protocol_family: str) -> list[Stage]:
+    def stages(self, target: Target) -> list[Stage]:
         """One stage: fine-tuning (Table 1 of the paper names the variants)."""
         return [Stage("fine-tune", trains=self.trains, frozen=(TOKENS,))]
 

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .backbone import Backbone
-from .base import METHODS, Features, Stage
+from .base import METHODS, Features, Stage, Target
 from .blocks import frame_tokens, require_vit
 from .checkpoint import LoadReport, WeightsError, load_strict
 from .vifi import TOKENS, ViFiCLIP, published, to_open_clip
@@ -87,7 +87,7 @@ class ViFiPrompt(ViFiCLIP):
             return table[tokens[:n_t].to(where)].half().float()
         return torch.empty(n_t, width, dtype=torch.float16, device=where).normal_(std=0.02).float()
 
-    def stages(self, protocol_family: str) -> list[Stage]:
+    def stages(self, target: Target) -> list[Stage]:
         """The bridge (`vifi` on the source set, without prompts), then prompts with CLIP frozen.
 
         With words of one's own in `context_init` the bridge is no training of `vifi`, and not shared.

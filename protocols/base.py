@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from .family import Target, family_of
 from .metric import Metric
 from .split import Data, Outcome, Plan, Sample, Split, digest
 
@@ -64,6 +65,11 @@ class Protocol(ABC):
     coverage: float = 1.0
     clean: str = ""
     reported: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+    @property
+    def target(self) -> Target:
+        """What a video is scored against; methods are told this, and not the family."""
+        return family_of(self.family).target
 
     @property
     def variants(self) -> tuple[str, ...]:

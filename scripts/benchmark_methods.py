@@ -72,7 +72,7 @@ def measure(name: str, args: argparse.Namespace) -> list[list]:
     flops = flops_per_view(method, args.frames, size)
     common = [args.batch / seconds, flops / 1e9 if flops else None]
     rows = []
-    for stage in method.stages("b2n"):
+    for stage in method.stages("classes"):
         method.enter(stage)
         stage.apply(method)
         batch = batch_for(stage, clips, args.classes)

@@ -76,7 +76,7 @@ def main() -> None:
     prompt = settings.get("prompts", ["a photo of a {}."])[0]
     torch.manual_seed(1)
     method = build_method(args.method, "shapes-tiny", **settings.get("options", {}))
-    stage = method.stages("b2n")[-1]
+    stage = method.stages("classes")[-1]
     method.enter(stage)
     stage.apply(method)
     optimiser = build_optimiser(method, merged(Train(), settings.get("train", {}) | args.train))

@@ -17,7 +17,8 @@ from typing import NamedTuple
 
 import numpy as np
 from tabulate import tabulate
-from vclipbench.leaderboard.record.store import Run, StoreError, load_runs
+from vclipbench.leaderboard.record.files import StoreError
+from vclipbench.leaderboard.record.store import Run, load_runs
 from vclipbench.leaderboard.statistics.items import items
 from vclipbench.protocols.metrics.multilabel import per_label_average_precision
 

@@ -20,7 +20,8 @@ from pathlib import Path
 import numpy as np
 from tabulate import tabulate
 from vclipbench.datasets.shapes import splits
-from vclipbench.leaderboard.record.store import Run, StoreError, load_runs
+from vclipbench.leaderboard.record.files import StoreError
+from vclipbench.leaderboard.record.store import Run, load_runs
 from vclipbench.leaderboard.statistics.bootstrap import intervals
 from vclipbench.leaderboard.statistics.items import Items, Number, scores_of
 

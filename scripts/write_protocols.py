@@ -11,6 +11,7 @@ from pathlib import Path
 from vclipbench.datasets import catalog, reference_lists
 from vclipbench.protocols import BUILTIN
 from vclipbench.protocols.base import Protocol
+from vclipbench.protocols.family import FAMILIES
 from vclipbench.protocols.lists import VideoList
 from vclipbench.protocols.published import Published
 from vclipbench.protocols.split import Data
@@ -18,14 +19,6 @@ from vclipbench.protocols.split import Data
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "protocols" / "README.md"
 START, END = "<!-- made by scripts/write_protocols.py: start -->", "<!-- end -->"
 HEAD = ("id", "what", "scored", "videos", "trained on", "headline", "paper", "twin")
-FAMILIES = {
-    "zs": "Zero-shot",
-    "b2n": "Base to novel",
-    "fs": "Few-shot",
-    "full": "Fully supervised",
-    "ret": "Retrieval",
-    "ml": "Multi-label",
-}
 # videos of lists that keep a part of an official list: (protocol, list) -> counted in the real files
 COUNTED = {
     ("zs-k600-clean", "draw1"): 8000,
@@ -56,7 +49,7 @@ def tables() -> str:
     sections = []
     for family, members in groupby(known, key=lambda protocol: protocol.family):
         own = list(members)
-        lines = [f"### {FAMILIES[family]}: `{family}`", "", *_table(own, known), ""]
+        lines = [f"### {FAMILIES[family].title}: `{family}`", "", *_table(own, known), ""]
         lines += _metrics(own)
         if clean := [f"- `{p.id}`: {_escaped(p.clean)}." for p in own if p.clean]:
             lines += ["How the clean twins differ:", "", *clean, ""]

@@ -1,4 +1,4 @@
-"""Write leaderboard/tables/reported.yaml from the plain tables in leaderboard/tables/reported/.
+"""Write leaderboard/reported/reported.yaml from the plain tables in leaderboard/reported/.
 
 Each row of a table is one number as a paper or repository prints it. The tables are edited by hand,
 the YAML file never is. With --check nothing is written: exit code 1 if the file is not what the
@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from vclipbench.leaderboard.record.store import StoreError, write_atomically
-from vclipbench.leaderboard.tables.reported import Reported, one_sentence, parse_reported
+from vclipbench.leaderboard.record.files import StoreError, write_atomically
+from vclipbench.leaderboard.reported.numbers import Reported, one_sentence, parse_reported
 from vclipbench.protocols import BUILTIN
 
-FOLDER = Path(__file__).resolve().parents[1] / "leaderboard" / "tables"
-TABLES, TARGET = FOLDER / "reported", FOLDER / "reported.yaml"
+FOLDER = Path(__file__).resolve().parents[1] / "leaderboard" / "reported"
+TABLES, TARGET = FOLDER, FOLDER / "reported.yaml"
 SOURCES = "sources.csv"
 SOURCE_HEAD = ["id", "short", "title", "year", "arxiv", "url"]
 HEAD = list(Reported.model_fields)

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ...methods.base import Features, Method
-    from .training import Trial
 
 
 VIDEOS, SEED = 4, 1
@@ -41,6 +40,16 @@ class Unmet(Exception):
 
 class NotApplicable(Exception):
     """A requirement that does not apply: (verdict, reason)."""
+
+
+@dataclass
+class Trial:
+    """A short training of a fresh build: who learned, and what went wrong."""
+
+    method: Method
+    protocol: str
+    learned: set[str]
+    faults: list[str]
 
 
 @dataclass

@@ -49,6 +49,6 @@ class MyMethod(Method):
 
     # Texts, scores and loss are Method's: unit features, scaled cosines, cross-entropy over the classes.
 
-    def stages(self, protocol_family: str) -> list[Stage]:
+    def stages(self, target: str) -> list[Stage]:
         """One stage; parameters are named by shell patterns, everything else stays frozen."""
         return [Stage("adapt", trains=("adapter.*", "clip.transformer.*"))]

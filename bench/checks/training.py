@@ -3,29 +3,18 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..registry import protocol
-from .fixtures import SEED, TEXTS, NotApplicable, Subject, Unmet, agree, named
+from .fixtures import SEED, TEXTS, NotApplicable, Subject, Trial, Unmet, agree, named
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ...methods.base import Batch, Method, Stage
+    from ...methods.base import Batch, Method, Stage, Target
 
 STEPS = 3
-
-
-@dataclass
-class Trial:
-    """A short training of a fresh build: who learned, and what went wrong."""
-
-    method: Method
-    protocol: str
-    learned: set[str]
-    faults: list[str]
 
 
 def gradients(subject: Subject) -> str:
@@ -43,18 +32,18 @@ def gradients(subject: Subject) -> str:
 
 def _trial(subject: Subject, id: str) -> Trial | None:
     """The training of a protocol, shared by protocols that train the same way; None: nothing to train."""
-    family = protocol(id, subject.plugins).family
+    target = protocol(id, subject.plugins).target
     method = subject.fresh(id)
-    stages = tuple(method.stages(family))
+    stages = tuple(method.stages(target))
     if not stages:
         return None
     subject.trains = True
     options = subject.config(id).config.options
-    key = (stages, repr(options), family if family in ("ret", "ml") else "classes")
+    key = (stages, repr(options), target)
     if key not in subject.trials:
         trial = Trial(method, id, set(), [])
         for stage in stages:
-            trial.faults += _train_stage(method, stage, batch_of(stage, family, subject.frames))
+            trial.faults += _train_stage(method, stage, batch_of(stage, target, subject.frames))
             trial.learned.update(stage.apply(method))
             method.enter(None)
         method.eval()
@@ -99,18 +88,18 @@ def _train_stage(method: Method, stage: Stage, batch: Batch) -> list[str]:
     return faults
 
 
-def batch_of(stage: Stage, family: str, frames: Tensor) -> Batch:
-    """A training batch of the kind that a stage gets under a protocol family, of noise."""
+def batch_of(stage: Stage, target: Target, frames: Tensor) -> Batch:
+    """A training batch of the kind that a stage gets for a kind of target, of noise."""
     import torch
 
     from ...methods.base import Batch
 
     number = len(frames)
     captions = [f"{TEXTS[i % len(TEXTS)]} Number {i}." for i in range(number)]
-    paired = stage.texts != "classes" or family == "ret"
+    paired = stage.texts != "classes" or target == "captions"
     texts = captions if paired else list(TEXTS)
     targets = torch.eye(number) if paired else torch.eye(len(TEXTS))[torch.arange(number) % 3]
-    multilabel = family == "ml" and not paired
+    multilabel = target == "labels" and not paired
     if multilabel:
         targets = torch.maximum(targets, targets.roll(1, 0))
     omni = stage.texts == "omnisource"

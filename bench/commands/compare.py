@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ...protocols.family import family_of
 from ..errors import RunFailed, UserError, check_choice
 
 if TYPE_CHECKING:
@@ -134,8 +135,8 @@ def _sides(words: Sequence[str], results: Path) -> list[_Side]:
 def _load(word: str, results: Path) -> _Run:
     """A finished run and its numbers, which must be those of its record."""
     from ...leaderboard.record.store import Run
-    from ...leaderboard.statistics.agree import contradiction
     from ...leaderboard.statistics.items import items, numbers
+    from ...leaderboard.tables.ranks import contradiction
     from ..find_runs import find_record, read_record
 
     path = find_record(word, results)
@@ -173,7 +174,7 @@ def _check_comparable(sides: Sequence[_Side]) -> None:
                 f"{run.path.parent.name} of {b.protocol.id} (digest {b.protocol.digest[:12]}): "
                 "only runs of one protocol digest can be compared"
             )
-        if a.protocol.family == "ret" and a.eval.tie_rule != b.eval.tie_rule:
+        if family_of(a.protocol.family).ties and a.eval.tie_rule != b.eval.tie_rule:
             raise UserError(
                 f"{first.path.parent.name} ranks ties by the rule {a.eval.tie_rule}, "
                 f"{run.path.parent.name} by {b.eval.tie_rule}: take runs of one rule"

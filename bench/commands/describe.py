@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ...datasets.catalog import PUBLISHED
-from ..describe.settings import setting_lines
 from ..terminal import two_columns
 from .options import Plugins, Videos
 
@@ -69,6 +68,7 @@ def _find(id: str, kind: str | None, plugins: list[Path]) -> Entry:
 
 def _method_lines(entry: Entry, card: Card) -> list[str]:
     from ..config.resolve import shown
+    from ..describe.settings import setting_lines
 
     lines = two_columns(
         [

@@ -141,7 +141,7 @@ def _emit(board: Board, format: Format, out: Path | None, data: list[str]) -> No
 
 
 def _write(path: Path, text: str) -> None:
-    from ...leaderboard.record.store import StoreError, write_atomically
+    from ...leaderboard.record.files import StoreError, write_atomically
 
     try:
         write_atomically(path, text.encode())

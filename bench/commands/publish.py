@@ -107,9 +107,10 @@ def _maps(found: Finding, data: list[str], plugins: tuple[str, ...]) -> dict[str
 
 def _publish(found: Finding, out: Path, maps: dict[str, np.ndarray], force: bool) -> str | None:
     """Write record and predictions; the reason if they are not written."""
+    from ...leaderboard.record.files import write_atomically
     from ...leaderboard.record.predictions import packed_predictions
     from ...leaderboard.record.record import parse_record
-    from ...leaderboard.record.store import FILE_NAME, RunStore, write_atomically
+    from ...leaderboard.record.store import FILE_NAME, RunStore
 
     assert found.rebuilt is not None
     assert found.record is not None

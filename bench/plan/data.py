@@ -8,6 +8,7 @@ from pathlib import Path
 from ...datasets.errors import DatasetError
 from ...datasets.roots import Roots, parse_roots
 from ...protocols.base import Protocol
+from ...protocols.family import family_of
 from ...protocols.split import Data, Plan
 from ..config.schema import DataSource, RunConfig
 from ..errors import UserError, did_you_mean
@@ -80,7 +81,7 @@ def check_settings(config: RunConfig, protocol: Protocol) -> None:
         ):
             if value != usual:
                 raise UserError(f"{flag} is for protocols on published datasets, and {id} is none")
-    if protocol.family != "ret" and config.eval.tie_rule != "pessimistic":
+    if not family_of(protocol.family).ties and config.eval.tie_rule != "pessimistic":
         raise UserError(f"--tie-rule is for retrieval; {id} has classes, where ties count as wrong")
 
 

@@ -11,6 +11,7 @@ from ...datasets import catalog
 from ...datasets.errors import DatasetError
 from ...protocols.audit import Audit, Listing, audit
 from ...protocols.base import Protocol, ProtocolError
+from ...protocols.family import family_of
 from ...protocols.lists import VideoList, named_list, read_list
 from ...protocols.split import Data, Split
 from .data import data_of
@@ -126,6 +127,7 @@ def _unseen(protocol: Protocol, split: Split) -> Iterable[tuple[str, str]]:
     pairs = list(zip(raw, split.classes, strict=True))
     if split.kind == "labels":
         return [pairs[n] for n in split.novel]
-    if split.kind == "captions" or protocol.family in ("fs", "full"):
+    unseen = family_of(protocol.family).unseen
+    if split.kind == "captions" or unseen == "none":
         return []
-    return [] if protocol.family == "b2n" and split.name == "base" else pairs
+    return [] if unseen == "novel" and split.name == "base" else pairs

@@ -17,6 +17,7 @@ from ...datasets.video.transforms import (
 )
 from ...leaderboard.record.record import identity_id
 from ...protocols.base import Protocol
+from ...protocols.family import family_of
 from ...protocols.split import Data, Plan, Split, digest
 from ..config.resolve import PROTOCOL, RECIPE, Resolved
 from ..config.schema import RunConfig
@@ -108,7 +109,7 @@ def make_plan(
         missing: names of parameters that this file did not have.
     """
     config = resolved.config
-    wanted = tuple(method.stages(protocol.family))
+    wanted = tuple(method.stages(protocol.target))
     known = tuple(stage.name for stage in wanted)
     if init is not None:
         wanted = tuple(s for s in wanted if _is_open(s, method, protocol, missing))
@@ -169,7 +170,7 @@ def _check_stages(resolved: Resolved, known: tuple[str, ...]) -> None:
 def _protocol_prompts(resolved: Resolved, protocol: Protocol) -> list[str] | None:
     """The prompts that are part of the protocol: those that a recipe brings belong to the method."""
     source = resolved.sources.get("prompts")
-    if protocol.family == "ret" and source not in (RECIPE, PROTOCOL):
+    if protocol.target == "captions" and source not in (RECIPE, PROTOCOL):
         raise UserError(f"captions are used as they are: {protocol.id} takes no prompts")
     return None if source == RECIPE else resolved.config.prompts
 
@@ -204,7 +205,7 @@ def _is_open(stage: Stage, method: Method, protocol: Protocol, missing: Collecti
     """
     if stage.replaceable:
         return False
-    if protocol.family != "zs":
+    if not family_of(protocol.family).source_only:
         return True
     return bool(_lacking(stage, method, missing))
 
@@ -218,7 +219,7 @@ def _check_complete(
     wanted: Sequence[Stage], method: Method, protocol: Protocol, missing: Collection[str]
 ) -> None:
     """Refuse to evaluate parameters that neither the checkpoint has nor a stage will train."""
-    lacking = {n for s in method.stages(protocol.family) for n in _lacking(s, method, missing)}
+    lacking = {n for s in method.stages(protocol.target) for n in _lacking(s, method, missing)}
     lacking -= {name for s in wanted for name in s.apply(method)}
     # the parts of CLIP itself start from the backbone's weights
     fresh = sorted(name for name in lacking if not name.startswith("clip."))

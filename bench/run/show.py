@@ -66,7 +66,7 @@ def _training_lines(plan: RunPlan) -> list[str]:
     total = sum(p.numel() for p in plan.method.parameters())
     if not plan.stages:
         why = " (this protocol has no training set)"
-        if not plan.method.stages(plan.protocol.family):
+        if not plan.method.stages(plan.protocol.target):
             why = " (this method does not train)"
         elif plan.identity["init"] is not None:
             why = " (the checkpoint takes its place)"

@@ -7,10 +7,10 @@ from typing import Any
 
 from safetensors import safe_open
 
-from ...leaderboard.tables.grid import FAMILIES
 from ...methods.base import Method
 from ...methods.checkpoint import LoadReport, WeightsError, read_weights
 from ...methods.layouts import explain_mismatch
+from ...protocols.family import TARGETS
 from .trainings import load_learned
 
 
@@ -45,8 +45,8 @@ def load_checkpoint(method: Method, name: str, path: str) -> tuple[dict[str, Any
 
 
 def _trainable(method: Method) -> list[str]:
-    """Names of everything that some stage, of any family, trains."""
-    return sorted({n for f in FAMILIES for s in method.stages(f) for n in s.apply(method)})
+    """Names of everything that some stage trains, whatever videos are scored against."""
+    return sorted({n for t in TARGETS for s in method.stages(t) for n in s.apply(method)})
 
 
 def _check_maker(method: Method, name: str, path: str) -> None:
@@ -55,7 +55,7 @@ def _check_maker(method: Method, name: str, path: str) -> None:
         return
     with safe_open(path, "pt") as file:
         maker = (file.metadata() or {}).get("method")
-    allowed = {name, *(s.same_as for f in FAMILIES for s in method.stages(f))}
+    allowed = {name, *(s.same_as for t in TARGETS for s in method.stages(t))}
     if maker is not None and maker not in allowed:
         raise WeightsError(f"it is a training of the method {maker}, not of {name}")
 

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ...leaderboard.record.files import StoreError
 from ...leaderboard.record.record import Record
-from ...leaderboard.record.store import Run, StoreError
+from ...leaderboard.record.store import Run
 from ..errors import one_line
 from ..find_runs import read_record
 from .identity import identity_problems

@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 from ...leaderboard.record.record import Record
 from ...protocols.base import Protocol
+from ...protocols.family import family_of
 from ...protocols.published import Published
 from ...protocols.split import digest
 from ..config.schema import Evaluation, Views
@@ -102,7 +103,7 @@ def _protocol(record: Record, protocol: Protocol, known: Known) -> Iterator[str]
         ("family", identity.family, protocol.family),
         ("dataset", identity.dataset, protocol.dataset),
     ]
-    if protocol.family != "ret":
+    if not family_of(protocol.family).ties:
         facts.append(("eval.tie_rule", record.identity.eval.tie_rule, "pessimistic"))
     for what, said, wanted in facts:
         if said != wanted:

@@ -22,6 +22,8 @@ from pydantic import (
     model_validator,
 )
 
+from ...protocols.family import family_of
+
 ABSENT = "(absent)"
 """Stands in `identity_changes` for a key that one of the two identities does not have."""
 
@@ -130,7 +132,7 @@ class ProtocolIdentity(Block):
 
     @model_validator(mode="after")
     def _variant_says_k(self) -> ProtocolIdentity:
-        if self.family == "fs" and self.variant != f"k{self.k_shot}":
+        if family_of(self.family).columns == "shots" and self.variant != f"k{self.k_shot}":
             raise ValueError(f"variant {self.variant} does not say k_shot {self.k_shot}")
         if len(set(self.splits)) < len(self.splits):
             raise ValueError(f"splits {self.splits} name one split twice")

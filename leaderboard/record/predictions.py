@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .arrays import check_arrays
-from .store import StoreError, write_atomically
+from .files import StoreError, write_atomically
 
 if TYPE_CHECKING:
     import numpy as np

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import uuid
 import warnings
 from collections.abc import Iterator
@@ -11,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .files import StoreError, reason_of, write_atomically
+from .predictions import load_predictions
 from .record import Record, parse_record, record_text
 
 if TYPE_CHECKING:
@@ -18,10 +19,6 @@ if TYPE_CHECKING:
 
 FILE_NAME = "record.json"
 LOCK_NAME = "run.lock"
-
-
-class StoreError(Exception):
-    """The store cannot be read or written; the message is one sentence for the user."""
 
 
 class RunLocked(StoreError):
@@ -61,7 +58,7 @@ class RunStore:
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
-            raise StoreError(f"cannot read {path}: {_reason(error)}") from error
+            raise StoreError(f"cannot read {path}: {reason_of(error)}") from error
 
     def same_cell(self, record: Record) -> list[Record]:
         """Other runs of the same protocol, variant, method and seed, oldest first."""
@@ -87,7 +84,7 @@ class RunStore:
         try:
             probe.unlink()
         except OSError as error:
-            raise StoreError(f"cannot remove {probe}: {_reason(error)}") from error
+            raise StoreError(f"cannot remove {probe}: {reason_of(error)}") from error
 
     @contextlib.contextmanager
     def lock(self, directory: Path) -> Iterator[None]:
@@ -106,7 +103,7 @@ class RunStore:
                 f"run {directory.name} is in progress in another process, in {directory}"
             ) from None
         except OSError as error:
-            raise StoreError(f"cannot lock {directory}: {_reason(error)}") from error
+            raise StoreError(f"cannot lock {directory}: {reason_of(error)}") from error
         try:
             yield
         finally:
@@ -125,8 +122,6 @@ class Run:
 
         Raises StoreError if the file is missing, changed or damaged.
         """
-        from .predictions import load_predictions
-
         file = self.record.predictions
         return load_predictions(self.folder / file.file, file.sha256) if file else None
 
@@ -154,7 +149,7 @@ def load_runs(path: Path | str, problems: list[str] | None = None) -> list[Run]:
         try:
             record = _read(root / name)
         except (OSError, ValueError, RecursionError) as error:
-            complaints.append(f"{name}: {_reason(error)}")
+            complaints.append(f"{name}: {reason_of(error)}")
             continue
         if record.run_id in found:
             first, _ = found[record.run_id]
@@ -174,33 +169,9 @@ def _own_place_first(name: str) -> tuple[int, str]:
     return (0 if name.count("/") == 3 else 1), name
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Put `data` at `path`, whole or not at all; makes the folder. Raises StoreError."""
-    # beside the target, so that the rename stays within one file system
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        raise StoreError(f"cannot write {path}: {_reason(error)}") from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-
-
 def _read(path: Path) -> Record:
     """The record at `path`; OSError, or ValueError with the reason in one line."""
     try:
         return parse_record(path.read_bytes().decode())
     except UnicodeDecodeError:
         raise ValueError("not UTF-8 text") from None
-
-
-def _reason(error: BaseException) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return " ".join(str(error).split()) or type(error).__name__

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from ...protocols.family import family_of
 from ..record.store import Run
-from ..tables.formats import TITLES
 from .costs import costs_of, machines
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Family:
     @property
     def name(self) -> str:
         """The family in words."""
-        return TITLES.get(self.id, self.id)
+        return family_of(self.id).title
 
     @property
     def has_best(self) -> bool:
@@ -141,7 +141,7 @@ def _row(family: Family, line: dict[str, Any]) -> int:
 
 
 def _column(family: Family, line: dict[str, Any], runs: Sequence[Run]) -> int:
-    whole = family.id == "fs" or line["variant"] == "main"
+    whole = family_of(family.id).columns == "shots" or line["variant"] == "main"
     group = {
         "protocol": line["protocol"],
         "variant": "" if whole else line["variant"],
@@ -206,4 +206,4 @@ def _main(family: Family, columns: list[int]) -> int:
         for name, place in names.items():
             if name == wanted or name.startswith(f"{wanted} ") or name.endswith(f" {wanted}"):
                 return place
-    return columns[-1] if family.id == "fs" else columns[0]
+    return columns[-1] if family_of(family.id).columns == "shots" else columns[0]

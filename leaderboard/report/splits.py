@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ..record.files import StoreError
 from ..record.record import Record
-from ..record.store import Run, StoreError
+from ..record.store import Run
 from . import predictions
 
 if TYPE_CHECKING:

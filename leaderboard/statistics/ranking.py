@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..record.record import Record
-from ..tables.cells import Column
 from .bootstrap import DRAWS, LEVEL, SEED, draw, percentiles, tail, unit_count, value_of
-from .items import Items, Key, Number, numbers
+from .items import Number
 from .paired import check_same_items, over_seeds, same_clips_p
 
 if TYPE_CHECKING:
@@ -29,23 +27,6 @@ class Ranked(NamedTuple):
     tied_with_best: bool
     """Not separable from the row with the best value; true for that row itself, which is alone at the
     top where no other row is tied."""
-
-
-def column_number(column: Column, record: Record, found: Mapping[Key, Items]) -> Number | None:
-    """The number of a record that a column shows, as items; None where some are lacking.
-
-    Args:
-        found: `items(record, load_predictions(...))`.
-    """
-    if not column.takes(record):
-        return None
-    if column.rule == "primary":
-        metric = record.primary_metric()
-        return numbers(record, found).get((metric.name, metric.split)) if metric else None
-    parts = tuple(found[k] for s in column.splits if (k := (column.metric, s)) in found)
-    if not parts or len(parts) < len(column.splits):
-        return None
-    return Number(parts, "harmonic-mean" if column.rule == "hm" else "mean")
 
 
 def rank_intervals(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean, harmonic_mean, stdev
 from typing import Literal, NamedTuple
 
+from ...protocols.family import family_of
 from ..record.record import Metric, Record
 from ..statistics.intervals import seed_interval
 
@@ -117,19 +119,20 @@ class Cell:
 
 def columns(family: str, records: list[Record]) -> tuple[Column, ...]:
     """The columns of one protocol digest, in reading order."""
-    if family == "b2n":
+    shown = family_of(family).columns
+    if shown == "halves":
         return _halves("top1", "")
-    if family == "zs":
+    if shown == "splits":
         splits = longest_splits(records)
         single = [Column(split, "split", (split,)) for split in splits]
         mean = [Column("mean ± std over splits", "mean", splits)] if len(splits) > 1 else []
         return (*single, *mean)
-    if family == "fs":
+    if shown == "shots":
         shots = sorted({*SHOTS, *(r.identity.protocol.k_shot or 0 for r in records)})
         return tuple(Column(f"K={k}", "primary", variant=f"k{k}", metric="") for k in shots)
-    if family == "ret":
+    if shown == "ranks":
         return _found(_ranks(longest_splits(records)), records)
-    if family == "ml":
+    if shown == "labels":
         # all, base and novel are parts of the labels of one split
         every = Column("mAP all", "split", ("all",), metric="map")
         return _found((every, *_halves("map", "mAP ")), records)
@@ -224,3 +227,21 @@ def _has(mark: str, column: Column, record: Record) -> bool:
     own = [split for split in column.splits if split in record.data]
     data = (record.data.get(split) for split in own or record.identity.protocol.splits)
     return any(d is not None and d.n_scored < d.n_expected for d in data)
+
+
+def column_key(column: Column, splits: Sequence[str]) -> str:
+    """The key of a leaderboard column, as papers report it: top1:mean, top1:base, hm, t2v_r1, ...
+
+    `splits` are those of the protocol. The list of a protocol that has only one is not named.
+    """
+    if column.rule == "hm":
+        return "hm"
+    if column.rule == "mean":
+        return f"{column.metric}:mean"
+    if column.rule == "split":
+        name = column.splits[0]
+        return column.metric if list(splits) == [name] else f"{column.metric}:{name}"
+    metric = column.metric or "top1"  # of few-shot: its records have either of the two as primary
+    metric, mean, _ = metric.partition("_mean")
+    part = column.variant or mean.removeprefix("_")
+    return f"{metric}:{part}" if part else metric

@@ -8,7 +8,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from ..record.record import Record
-from .grid import Family
+from .grid import FamilyTable
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -22,7 +22,7 @@ COLUMNS = (
 )
 
 
-def cost_table(family: Family) -> DataFrame:
+def cost_table(family: FamilyTable) -> DataFrame:
     """One line per row and machine: medians over its runs; of training, the longest.
 
     GFLOPs are two operations for each multiply-add. A run that found its features did not encode,

@@ -7,20 +7,13 @@ import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from ...protocols.family import FAMILIES
 from .papers import MEASURED
 from .tables import Table
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-TITLES = {
-    "zs": "Zero-shot",
-    "b2n": "Base to novel",
-    "fs": "Few-shot",
-    "full": "Fully supervised",
-    "ret": "Retrieval",
-    "ml": "Open-vocabulary multi-label",
-}
 PAPERS = "Beside the papers"
 COSTS = "What it took"
 _WORDS = ("method", "backbone", "checkpoint", "frames, views", "selection", "source", "machine")
@@ -47,7 +40,7 @@ _LATEX = {
 
 def title(family: str) -> str:
     """Heading of a family: "Zero-shot (zs)"; a plugin's own by its id."""
-    return f"{TITLES[family]} ({family})" if family in TITLES else family
+    return f"{FAMILIES[family].title} ({family})" if family in FAMILIES else family
 
 
 def to_markdown(table: Table) -> str:

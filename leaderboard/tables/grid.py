@@ -6,11 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from ...protocols.family import FAMILIES, family_of
 from ..record.record import Record
 from .cells import Cell, Column, columns, fill, longest_splits
 from .rows import Row, assign_rows
-
-FAMILIES = ("zs", "b2n", "fs", "full", "ret", "ml")  # order of the tables; plugins' own follow
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Family:
+class FamilyTable:
     """One table: its rows with their records, and its groups of columns."""
 
     name: str
@@ -55,7 +54,7 @@ class Family:
 class Grid:
     """All tables."""
 
-    families: tuple[Family, ...]
+    families: tuple[FamilyTable, ...]
     used: tuple[Record, ...]
     """Sorted by run_id."""
     left_out: tuple[str, ...]
@@ -80,7 +79,7 @@ def make_grid(records: Iterable[Record]) -> Grid:
     return Grid(families, tuple(used), tuple(left_out))
 
 
-def _family(name: str, records: list[Record], known: dict[str, Record]) -> Family:
+def _family(name: str, records: list[Record], known: dict[str, Record]) -> FamilyTable:
     rows, groups = _rows(name, records, known), _groups(name, records)
     entries = tuple(
         Entry(name, group, row, column, cell)
@@ -89,7 +88,7 @@ def _family(name: str, records: list[Record], known: dict[str, Record]) -> Famil
         for column in group.columns
         if (cell := fill(column, [r for r in members if r.run_id in group.run_ids])) is not None
     )
-    return Family(name, tuple((row, tuple(r)) for row, r in rows), tuple(groups), entries)
+    return FamilyTable(name, tuple((row, tuple(r)) for row, r in rows), tuple(groups), entries)
 
 
 def _select(records: list[Record]) -> tuple[list[Record], list[str]]:
@@ -117,13 +116,13 @@ def _select(records: list[Record]) -> tuple[list[Record], list[str]]:
 def _rows(
     family: str, records: list[Record], known: dict[str, Record]
 ) -> list[tuple[Row, list[Record]]]:
-    """The rows of a family. Of retrieval, each holds one tie rule, and says which if there are two.
+    """The rows of a family. Where runs choose the tie rule, each holds one, and says it if there are two.
 
     `assign_rows` tells apart what would share a cell; a row could still hold one rule for one
     protocol and another for the next, and a column another rule in each row.
     """
     rules = sorted({record.identity.eval.tie_rule for record in records})
-    if family != "ret" or len(rules) < 2:
+    if not family_of(family).ties or len(rules) < 2:
         return assign_rows(records, known)
     rows = []
     for rule in rules:
@@ -135,9 +134,10 @@ def _rows(
 
 def _groups(family: str, records: list[Record]) -> list[Group]:
     parts: dict[tuple[str, str, str], list[Record]] = defaultdict(list)
+    together = family_of(family).columns == "shots"
     for record in records:
         protocol = record.identity.protocol
-        variant = "" if family == "fs" or protocol.variant == "main" else protocol.variant
+        variant = "" if together or protocol.variant == "main" else protocol.variant
         parts[protocol.id, variant, protocol.digest].append(record)
     groups = []
     for (protocol_id, variant, digest), members in sorted(parts.items(), key=lambda p: p[0]):

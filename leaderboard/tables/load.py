@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..record.store import Run, load_runs
+from ..reported.numbers import load_reported
 from .grid import Grid, make_grid
-from .reported import load_reported
 from .tables import Standings, Table, leaderboard_table
 
 

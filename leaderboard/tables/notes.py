@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
+from ...protocols.family import family_of
 from ..record.record import Record, record_text
 from .cells import MARKS
 from .grid import Entry, Grid
@@ -110,7 +111,7 @@ def _notes(entries: Sequence[Entry]) -> list[str]:
 def _metric_notes(used: Sequence[Record], entries: Sequence[Entry]) -> list[str]:
     """What the metrics of retrieval and of labels mean, as far as they occur."""
     metrics = {entry.column.metric for entry in entries}
-    rules = {r.identity.eval.tie_rule for r in used if r.identity.protocol.family == "ret"}
+    rules = {r.identity.eval.tie_rule for r in used if family_of(r.identity.protocol.family).ties}
     several = "; each row says its own" if len(rules) > 1 else ""
     notes = [
         (

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from .reported import Reported, Source, load_sources
+from ..reported.numbers import Reported, Source, load_sources
 from .rows import Row
 from .verdicts import Verdict
 

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..record.store import write_atomically
+from ...protocols.family import family_of
+from ..record.files import write_atomically
 from .tables import Table
 
 if TYPE_CHECKING:
@@ -96,7 +97,9 @@ def save_plots(table: Table, folder: Path) -> list[Path]:
             figures = {
                 f"intervals-{group.name}": _intervals(group),
                 f"cost-{group.name}": _costs(group, table.costs.get(group.family), series),
-                f"shots-{group.name}": _shots(group, series) if group.family == "fs" else None,
+                f"shots-{group.name}": _shots(group, series)
+                if _shots_together(group.family)
+                else None,
             }
             for name, figure in figures.items():
                 paths += _saved(figure, folder / name) if figure is not None else []
@@ -108,7 +111,7 @@ def _groups(table: Table) -> Iterator[_Group]:
     if not len(long):
         return
     long = long.assign(row=_labels(long))
-    apart = long["variant"].where(long["family"] != "fs", "main")
+    apart = long["variant"].where(~long["family"].map(_shots_together), "main")
     keys = list(zip(long["protocol"], apart, long["digest"], strict=True))
     several = {(p, v) for p, v, d in keys if any((p, v) == k[:2] and d != k[2] for k in set(keys))}
     for key in dict.fromkeys(keys):
@@ -119,6 +122,11 @@ def _groups(table: Table) -> Iterator[_Group]:
         if (lines["run_ids"] != "").any():
             name = "-".join(word for word in words if word)
             yield _Group(str(lines["family"].iloc[0]), name, lines)
+
+
+def _shots_together(family: str) -> bool:
+    """Whether the variants of a protocol are columns side by side."""
+    return family_of(family).columns == "shots"
 
 
 def _labels(long: DataFrame) -> list[str]:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from ..record.files import StoreError
 from ..record.record import Record
-from ..record.store import Run, StoreError
-from ..statistics.agree import contradiction
+from ..record.store import Run
+from ..statistics.bootstrap import value_of
 from ..statistics.items import Items, Key, items, numbers
-from ..statistics.ranking import Number, Ranked, column_number, rank_intervals
+from ..statistics.ranking import Number, Ranked, rank_intervals
 from .cells import Column
-from .grid import Entry, Family, Grid, Group
+from .grid import Entry, FamilyTable, Grid, Group
 from .rows import Row
 from .tables import Standing
+
+CLOSE = 1e-6  # relative and absolute: sums in another order
 
 Found = Mapping[str, tuple[Record, Mapping[Key, Items]]]
 """Run id -> the record and its items."""
@@ -79,7 +83,7 @@ def standings_of(
 
 
 def _column(
-    family: Family, group: Group, column: Column, read: Read, unranked: dict[str, None]
+    family: FamilyTable, group: Group, column: Column, read: Read, unranked: dict[str, None]
 ) -> dict[Row, Standing]:
     """Standings by row. Names of rows that have a value but no rank go into `unranked`."""
     entries = [e for e in family.entries if e.group is group and e.column == column]
@@ -126,8 +130,42 @@ def _numbers(entry: Entry, found: Found) -> list[Number]:
     return complete if len(complete) == len(ids) else []
 
 
-def _higher(family: Family, group: Group, column: Column) -> bool:
+def _higher(family: FamilyTable, group: Group, column: Column) -> bool:
     """Whether more is better, as the records say."""
     members = (r for _, records in family.rows for r in records if r.run_id in group.run_ids)
     metrics = [m for r in members if column.takes(r) for m in column.parts(r) or []]
     return all(metric.higher_is_better for metric in metrics)
+
+
+def column_number(column: Column, record: Record, found: Mapping[Key, Items]) -> Number | None:
+    """The number of a record that a column shows, as items; None where some are lacking.
+
+    Args:
+        found: `items(record, load_predictions(...))`.
+    """
+    if not column.takes(record):
+        return None
+    if column.rule == "primary":
+        metric = record.primary_metric()
+        return numbers(record, found).get((metric.name, metric.split)) if metric else None
+    parts = tuple(found[k] for s in column.splits if (k := (column.metric, s)) in found)
+    if not parts or len(parts) < len(column.splits):
+        return None
+    return Number(parts, "harmonic-mean" if column.rule == "hm" else "mean")
+
+
+def contradiction(record: Record, found: Mapping[Key, Number]) -> str | None:
+    """The first metric that its items do not give, in words; None where all agree.
+
+    Args:
+        found: `numbers(record, items(record, predictions))`.
+    """
+    for (name, split), number in found.items():
+        said, value = record.metric(name, split), value_of(number)
+        if said is not None and not math.isclose(said.value, value, rel_tol=CLOSE, abs_tol=CLOSE):
+            where = f" on {split}" if split else ""
+            return (
+                f"the record says {name}{where} is {said.value:g}, its predictions give {value:g}: "
+                "one of them was changed (bench verify)"
+            )
+    return None

@@ -12,13 +12,13 @@ from statistics import mode
 from typing import TYPE_CHECKING
 
 from ..record.record import Record
+from ..reported.numbers import Reported
 from .cells import Cell
 from .chance import chance
 from .costs import cost_table
-from .grid import Entry, Family, Grid, Group, make_grid
+from .grid import Entry, FamilyTable, Grid, Group, make_grid
 from .notes import footer
 from .papers import paper_tables
-from .reported import Reported
 from .rows import Row
 from .verdicts import Verdict, verdicts
 
@@ -106,7 +106,7 @@ def leaderboard_table(
     return Table(frames, long, lines, list(grid.left_out), costs, paper_tables(judged), judged)
 
 
-def _controls(family: Family) -> list[Entry]:
+def _controls(family: FamilyTable) -> list[Entry]:
     """Cells at chance level, computed for the columns in which no run of `random` has one."""
     guessed = {(e.group.heading, e.column.name) for e in family.entries if _is(e.row, "random")}
     members = {record.run_id: record for _, records in family.rows for record in records}
@@ -125,7 +125,7 @@ def _controls(family: Family) -> list[Entry]:
     return found
 
 
-def _rows(family: Family, controls: Sequence[Entry]) -> list[Row]:
+def _rows(family: FamilyTable, controls: Sequence[Entry]) -> list[Row]:
     """The rows with the controls that must be there, empty where nobody ran them."""
     rows = [row for row, _ in family.rows]
     if controls:
@@ -143,7 +143,7 @@ def _is(row: Row, method: str) -> bool:
 
 
 def _frame(
-    family: Family,
+    family: FamilyTable,
     controls: Sequence[Entry],
     standings: Standings,
     differing: Collection[tuple[str, str, Row]],

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 
 from ..record.identity import Identity
 from ..record.record import Record
-from .cells import Cell
+from ..reported.numbers import Reported
+from .cells import Cell, column_key
 from .grid import Entry, Grid
-from .reported import Reported, column_key
 
 NOT_COMPARABLE = "not comparable"
 WIDEST = 6.0

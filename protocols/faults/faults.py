@@ -8,18 +8,10 @@ from __future__ import annotations
 
 import fnmatch
 
-from . import (
-    captions as faults_captions,
-)
-from . import (
-    evaluation as faults_evaluation,
-)
-from . import (
-    lists as faults_lists,
-)
-from . import (
-    text as faults_text,
-)
+from . import captions as faults_captions
+from . import evaluation as faults_evaluation
+from . import lists as faults_lists
+from . import text as faults_text
 from .fault import Fault, Kind
 
 __all__ = ["FAULTS", "KINDS", "Fault", "Kind", "faults_of"]

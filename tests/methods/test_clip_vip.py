@@ -134,11 +134,11 @@ def test_wrong_options_are_named(option, value):
 
 def test_stages():
     method = tiny()
-    pretrain, finetune = method.stages("ret")
+    pretrain, finetune = method.stages("captions")
     assert (pretrain.data, pretrain.texts, pretrain.replaceable) == ("source", "omnisource", True)
     assert (finetune.data, finetune.texts) == ("target", "captions")
-    assert method.stages("zs")[1].texts == "classes"
-    assert [s.name for s in tiny(pooling="mean").stages("ret")] == ["finetune"]
+    assert method.stages("classes")[1].texts == "classes"
+    assert [s.name for s in tiny(pooling="mean").stages("captions")] == ["finetune"]
     assert set(pretrain.apply(method)) == {n for n, _ in method.named_parameters()}
 
 

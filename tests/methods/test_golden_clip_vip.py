@@ -156,7 +156,7 @@ def test_losses_through_the_model_and_all_gradients(kind):
 def test_three_steps_of_the_authors_optimiser():
     case = Case("tiny")
     method, wanted, o = case.method(), case.expected, case.case["train"]["optim"]
-    method.stages("ret")[1].apply(method)
+    method.stages("captions")[1].apply(method)
     train = Train(
         optimiser="adamw-late-decay",
         lr=o["learning_rate"],

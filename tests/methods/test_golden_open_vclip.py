@@ -39,7 +39,7 @@ class Case:
         alpha = self.case["interpolation"]["alpha"]
         fixed = {"interpolation_low": alpha, "interpolation_high": alpha}
         method = self.method(**{**fixed, **options})
-        method.stages("zs")[0].apply(method)
+        method.stages("classes")[0].apply(method)
         targets = F.one_hot(torch.tensor(self.case["labels"]), len(self.case["class_names"]))
         return method, Batch(self.video, self.texts, targets.float(), templates=len(self.templates))
 

@@ -57,7 +57,7 @@ def test_token_ids(case):
 def test_losses_and_gradients():
     case = Case("tiny_plain")
     method, k = case.method(), len(case.texts)
-    method.stages("zs")[0].apply(method)
+    method.stages("classes")[0].apply(method)
     hard = torch.nn.functional.one_hot(torch.tensor(case.case["labels"]), k).float()
     smoothing = case.case["label_smoothing"]
     smooth = hard * (1 - smoothing) + smoothing / k
@@ -89,7 +89,7 @@ def test_trainable_parameters_of_vit_b_16(name, tensors, scalars):
     from vclipbench.methods.build import method_class
 
     method = method_class(name)(Backbone(clip, None, "ViT-B-16-quickgelu", None, None))
-    names = method.stages("zs")[0].apply(method)
+    names = method.stages("classes")[0].apply(method)
     sizes = {n: p.numel() for n, p in method.named_parameters()}
     assert len(names) == tensors
     assert sum(sizes[n] for n in names) == scalars

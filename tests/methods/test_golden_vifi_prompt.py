@@ -86,7 +86,7 @@ def test_token_ids_follow_the_prefix(tiny, monkeypatch):
 
 def test_losses_and_gradients(tiny):
     method, texts = tiny.method(), [f"{n}." for n in tiny.names]
-    assert len(method.stages("b2n")[1].apply(method)) == tiny.case["trainable_parameters"]
+    assert len(method.stages("classes")[1].apply(method)) == tiny.case["trainable_parameters"]
     hard = torch.nn.functional.one_hot(torch.tensor(tiny.case["labels"]), len(texts)).float()
     smoothing = tiny.case["label_smoothing"]
     smooth = hard * (1 - smoothing) + smoothing / len(texts)
@@ -123,7 +123,7 @@ def test_parameters_of_vit_b_16(size, depth, total, tensors, scalars):
     bottom = Backbone(clip, None, "ViT-B-16-quickgelu", None, None)
     method = ViFiPrompt(bottom, context_init="a photo of a", **numbers)
     sizes = {n: p.numel() for n, p in method.named_parameters()}
-    bridge, prompt = method.stages("fs")
+    bridge, prompt = method.stages("classes")
     names = prompt.apply(method)
     assert len(names) == tensors
     assert sum(sizes[n] for n in names) == scalars
@@ -136,13 +136,13 @@ def test_the_bridge_is_vifi(tiny):
     method = tiny.method()
     plain = build_method("vifi", tiny.config, tiny.clip)
     plain.load_published(tiny.wrapped(tiny.plain()))
-    bridge, prompt = method.stages("b2n")
-    ours = plain.stages("b2n")[0]
+    bridge, prompt = method.stages("classes")
+    ours = plain.stages("classes")[0]
     assert (bridge.trains, bridge.frozen) == (ours.trains, ours.frozen)
     assert (bridge.data, bridge.replaceable, bridge.same_as) == ("source", True, "vifi")
     assert (prompt.data, prompt.replaceable, prompt.same_as) == ("target", False, None)
-    assert tiny.empty(context_init="").stages("b2n")[0] == bridge
-    assert tiny.empty(context_init="a video of a").stages("b2n")[0].same_as is None
+    assert tiny.empty(context_init="").stages("classes")[0] == bridge
+    assert tiny.empty(context_init="a video of a").stages("classes")[0].same_as is None
     method.enter(bridge)
     assert set(bridge.apply(method)) == set(ours.apply(plain))
     targets = torch.eye(len(tiny.names))[tiny.case["labels"]]

@@ -65,7 +65,7 @@ def shaken(method):
 def test_gradient_reaches_what_the_stage_trains_and_nothing_else(model):
     for position in ("prefix", "suffix"):
         method = shaken(build(model, prompt_position=position))
-        names = method.stages("ml")[0].apply(method)
+        names = method.stages("labels")[0].apply(method)
         method.loss(multilabel())["loss"].backward()
         got = {n for n, p in method.named_parameters() if p.grad is not None and p.grad.any()}
         assert got == set(names)
@@ -76,7 +76,7 @@ def test_gradient_reaches_what_the_stage_trains_and_nothing_else(model):
 
 def test_at_the_start_only_gamma_of_a_branch_has_a_gradient(model):
     method = build(model)
-    method.stages("ml")[0].apply(method)
+    method.stages("labels")[0].apply(method)
     method.loss(multilabel())["loss"].backward()
     for branch in method.temporal:
         assert branch.gamma.grad.any()
@@ -86,7 +86,7 @@ def test_at_the_start_only_gamma_of_a_branch_has_a_gradient(model):
 
 def test_stages(model):
     method = build(model, finetune_vision=False)
-    names = method.stages("b2n")[0].apply(method)
+    names = method.stages("classes")[0].apply(method)
     assert "bias" not in names
     assert "logit_scale" in names
     assert not any(n.startswith("clip.") for n in names)
@@ -94,7 +94,7 @@ def test_stages(model):
 
 def test_a_few_steps_learn(model):
     method = build(model)
-    method.stages("ml")[0].apply(method)
+    method.stages("labels")[0].apply(method)
     optimiser = torch.optim.AdamW([p for p in method.parameters() if p.requires_grad], lr=3e-3)
     losses = []
     for _ in range(30):
@@ -205,7 +205,7 @@ def test_weight_regulariser(model):
         regulariser_weight=0.5,
         finetune_vision=True,
     )
-    names = [n for n in method.stages("ml")[0].apply(method) if n.startswith("clip.")]
+    names = [n for n in method.stages("labels")[0].apply(method) if n.startswith("clip.")]
     own = dict(method.named_parameters())
     clip = {n: own[n].detach().clone() for n in names}
     with torch.no_grad():

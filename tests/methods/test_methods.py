@@ -57,7 +57,7 @@ def test_what_a_stage_trains_gets_gradients_and_nothing_else():
 
     for name in ("vifi", "vifi-image", "vifi-text"):
         method = tiny(name)
-        names = set(method.stages("b2n")[0].apply(method))
+        names = set(method.stages("classes")[0].apply(method))
         targets = torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
         method.loss(Batch(torch.randn(2, 2, 3, 16, 16), TEXTS, targets))["loss"].backward()
         got = {n for n, p in method.named_parameters() if p.grad is not None}

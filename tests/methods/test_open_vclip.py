@@ -34,7 +34,7 @@ def plus(**options):
 def trained(name, **options):
     """A method away from CLIP's weights, as after some training."""
     built = build_method(name, "shapes-tiny", **options)
-    built.stages("zs")[0].apply(built)
+    built.stages("classes")[0].apply(built)
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for parameter in built.clip.visual.parameters():
@@ -117,7 +117,7 @@ def test_no_parameter_is_new(name):
 @pytest.mark.parametrize("name", IDS)
 def test_what_learns(name):
     built = build_method(name, "shapes-tiny")
-    (stage,) = built.stages("zs")
+    (stage,) = built.stages("classes")
     chosen = set(stage.apply(built))
     names = {n for n, _ in built.clip.visual.named_parameters()}
     assert chosen == {f"clip.visual.{n}" for n in names} | {"clip.logit_scale"}

@@ -6,7 +6,7 @@ from typing import Any
 
 from vclipbench.leaderboard.record.identity import identity_id
 from vclipbench.leaderboard.record.record import Record
-from vclipbench.leaderboard.tables.reported import Reported
+from vclipbench.leaderboard.reported.numbers import Reported
 
 
 def number(**changes: Any) -> Reported:

@@ -29,7 +29,7 @@ class Plugin(Method):
     def encode_video(self, frames):
         return normalize(self.features(frames), dim=-1)
 
-    def stages(self, protocol_family):
+    def stages(self, target):
         return [Stage("fit", trains=("map.*",))]
 
 {body}
@@ -89,7 +89,7 @@ NOISE = """
         return normalize(x + 0.1 * torch.randn_like(x), dim=-1)
 """
 UNREACHED = """
-    def stages(self, protocol_family):
+    def stages(self, target):
         return [Stage("fit", trains=("map.*", "spare.*"))]
 """
 STRAY = """
@@ -99,7 +99,7 @@ STRAY = """
         return super().loss(batch)
 """
 NOTHING_NAMED = """
-    def stages(self, protocol_family):
+    def stages(self, target):
         return [Stage("fit", trains=("mapp.*",))]
 """
 NO_LOSS = """

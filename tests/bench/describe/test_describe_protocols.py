@@ -264,7 +264,7 @@ def test_an_option_drops_a_stage_that_the_recipe_names(quick):
     from vclipbench.methods import build_method
 
     stages = [build_method("clip-vip", "shapes-tiny", pooling=x) for x in ("proxies", "mean")]
-    names = [[stage.name for stage in method.stages("ret")] for method in stages]
+    names = [[stage.name for stage in method.stages("captions")] for method in stages]
     assert names == [["pretrain", "finetune"], ["finetune"]]
     recipe = quick("describe", "clip-vip", "--kind", "methods", check=0).stdout
     assert "stages = {'pretrain':" in recipe

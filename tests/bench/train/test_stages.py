@@ -29,8 +29,8 @@ class TwoStages(ViFiCLIP):
         self.bias = torch.nn.Parameter(torch.zeros(()))
         self.stage = "none"
 
-    def stages(self, family):
-        first = super().stages(family)[0]
+    def stages(self, target):
+        first = super().stages(target)[0]
         return [
             Stage("first", first.trains, first.frozen, data="source", replaceable=True, same_as="vifi"),
             Stage("second", ("bias",), texts="omnisource"),

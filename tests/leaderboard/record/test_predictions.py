@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from vclipbench.leaderboard.record.files import StoreError
 from vclipbench.leaderboard.record.predictions import load_predictions, save_predictions
 from vclipbench.leaderboard.record.record import PredictionsFile
-from vclipbench.leaderboard.record.store import StoreError
 
 
 @pytest.fixture

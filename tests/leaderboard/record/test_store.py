@@ -7,9 +7,10 @@ import sys
 
 import pytest
 from vclipbench.leaderboard import load_records
-from vclipbench.leaderboard.record import store
+from vclipbench.leaderboard.record import files
+from vclipbench.leaderboard.record.files import StoreError
 from vclipbench.leaderboard.record.record import record_text
-from vclipbench.leaderboard.record.store import RunLocked, RunStore, StoreError
+from vclipbench.leaderboard.record.store import RunLocked, RunStore
 
 
 @pytest.fixture
@@ -63,7 +64,7 @@ def test_no_id_leads_out_of_the_store(runs, part):
 
 @pytest.mark.parametrize(
     ("target", "name", "fault"),
-    [(store.os, "fsync", refuse), (store.os, "replace", refuse), (store, "open", FullFile)],
+    [(files.os, "fsync", refuse), (files.os, "replace", refuse), (files, "open", FullFile)],
 )
 def test_a_full_disk_keeps_the_old_record(runs, make_record, monkeypatch, target, name, fault):
     made = make_record()

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from vclipbench.leaderboard.statistics import ranking
 from vclipbench.leaderboard.statistics.items import Items, Number
-from vclipbench.leaderboard.statistics.ranking import column_number, rank_intervals
+from vclipbench.leaderboard.statistics.ranking import rank_intervals
 from vclipbench.leaderboard.tables.cells import Column
+from vclipbench.leaderboard.tables.ranks import column_number
 
 
 def names(n, prefix="v"):

@@ -8,9 +8,9 @@ import subprocess
 
 import pytest
 from reported_numbers import number, with_classes
+from vclipbench.leaderboard.reported.numbers import load_reported
 from vclipbench.leaderboard.tables.formats import latex_text, to_csv, to_json, to_latex, to_markdown
 from vclipbench.leaderboard.tables.grid import make_grid
-from vclipbench.leaderboard.tables.reported import load_reported
 from vclipbench.leaderboard.tables.rows import Row
 from vclipbench.leaderboard.tables.tables import CHANCE, Standing, leaderboard_table
 from vclipbench.leaderboard.tables.verdicts import binomial_error, verdicts

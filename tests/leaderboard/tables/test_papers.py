@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 from reported_numbers import number, with_identity
+from vclipbench.leaderboard.reported.numbers import load_reported
 from vclipbench.leaderboard.tables.cells import MARKS
 from vclipbench.leaderboard.tables.grid import make_grid
 from vclipbench.leaderboard.tables.papers import MEASURED, paper_tables
-from vclipbench.leaderboard.tables.reported import load_reported
 from vclipbench.leaderboard.tables.verdicts import verdicts
 
 PUBLISHED = {"url": None, "sha256": "cd" * 32, "layout": "vifi", "run_id": None}

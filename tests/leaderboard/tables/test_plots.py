@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from matplotlib import image
 from report_runs import class_run, matrix, put, retrieval_run
-from vclipbench.leaderboard.record.store import StoreError
+from vclipbench.leaderboard.record.files import StoreError
 from vclipbench.leaderboard.tables import plots
 from vclipbench.leaderboard.tables.plots import save_plots
 from vclipbench.leaderboard.tables.tables import leaderboard_table

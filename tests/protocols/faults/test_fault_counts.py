@@ -21,15 +21,9 @@ from fault_files import SPLITS, Files, check, draws, given, lines, share
 from vclipbench.datasets import catalog
 from vclipbench.datasets.video import transforms
 from vclipbench.datasets.video.sampling import Timing, frame_indices
-from vclipbench.protocols.faults import (
-    captions as faults_captions,
-)
-from vclipbench.protocols.faults import (
-    evaluation as faults_evaluation,
-)
-from vclipbench.protocols.faults import (
-    text as faults_text,
-)
+from vclipbench.protocols.faults import captions as faults_captions
+from vclipbench.protocols.faults import evaluation as faults_evaluation
+from vclipbench.protocols.faults import text as faults_text
 from vclipbench.protocols.metrics.retrieval import dsl_metrics, retrieval_metrics
 
 GOLDEN = ANNOTATIONS.parents[1] / "golden"

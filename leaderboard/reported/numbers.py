@@ -8,10 +8,10 @@ docs/reported.md says what the fields mean and how a number is added or correcte
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -24,9 +24,6 @@ from pydantic import (
     model_validator,
 )
 
-if TYPE_CHECKING:
-    from .cells import Column
-
 __all__ = [
     "FILE",
     "OURS",
@@ -34,7 +31,6 @@ __all__ = [
     "Reported",
     "ReportedFile",
     "Source",
-    "column_key",
     "load_reported",
     "load_sources",
     "one_sentence",
@@ -314,21 +310,3 @@ def reported_for(
     """
     found = [n for n in _read(path).numbers if (n.protocol, n.column_key) == (protocol_id, key)]
     return [n for n in found if unverified or n.evidence != "unverified"]
-
-
-def column_key(column: Column, splits: Sequence[str]) -> str:
-    """The key of a leaderboard column, as papers report it: top1:mean, top1:base, hm, t2v_r1, ...
-
-    `splits` are those of the protocol. The list of a protocol that has only one is not named.
-    """
-    if column.rule == "hm":
-        return "hm"
-    if column.rule == "mean":
-        return f"{column.metric}:mean"
-    if column.rule == "split":
-        name = column.splits[0]
-        return column.metric if list(splits) == [name] else f"{column.metric}:{name}"
-    metric = column.metric or "top1"  # of few-shot: its records have either of the two as primary
-    metric, mean, _ = metric.partition("_mean")
-    part = column.variant or mean.removeprefix("_")
-    return f"{metric}:{part}" if part else metric
