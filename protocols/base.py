@@ -96,12 +96,14 @@ class Protocol(ABC):
     def measure(self, outcome: Outcome, tie_rule: str = "pessimistic") -> list[Metric]:
         """Metrics of one split, by the kind of its list.
 
+        A metric of a protocol's own has an interval if it carries its items (`metrics.measured`).
+
         Raises:
             NotFinite: scores with NaN or infinities; names the videos.
         """
         from .measure import measure
 
-        return measure(outcome, tie_rule)
+        return measure(outcome, tie_rule, self.dataset)
 
     @abstractmethod
     def summarise(self, metrics: Sequence[Metric]) -> list[Metric]:

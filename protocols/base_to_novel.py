@@ -12,7 +12,6 @@ from . import shapes
 from .base import ProtocolError
 from .lists import VideoList
 from .metric import Metric
-from .metrics.accuracy import harmonic_metric
 from .published import DEFAULTS, Published, folders
 from .split import Data, Plan, Split
 
@@ -38,6 +37,8 @@ class BaseToNovelShapes(shapes.ShapesProtocol):
 
     def summarise(self, metrics: Sequence[Metric]) -> list[Metric]:
         """Harmonic mean of base and novel top-1."""
+        from .metrics import harmonic_metric
+
         return [harmonic_metric(metrics, "top1", ("base", "novel"))]
 
 
@@ -79,6 +80,8 @@ class BaseToNovel(Published):
 
     def summarise(self, metrics: Sequence[Metric]) -> list[Metric]:
         """Harmonic mean of base and novel top-1."""
+        from .metrics import harmonic_metric
+
         return [harmonic_metric(metrics, "top1", ("base", "novel"))]
 
 

@@ -2,66 +2,64 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from .metric import Metric
-from .metrics.finite import require_finite
 from .split import Outcome
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 def target_of(outcome: Outcome) -> NDArray[np.int64]:
     """What is right: class rows [N]; marks 0 and 1 [N, K] of labels; the video of each caption [K]."""
-    samples = outcome.samples
-    if outcome.split.kind == "labels":
-        target = np.zeros((len(samples), len(outcome.split.classes)), np.int64)
-        for row, sample in enumerate(samples):
-            target[row, list(sample.labels)] = 1
-        return target
-    if outcome.split.kind == "captions":
-        return np.repeat(np.arange(len(samples)), [len(s.captions) for s in samples])
-    return np.array([s.label for s in samples], np.int64)
+    return outcome.target
 
 
-def measure(outcome: Outcome, tie_rule: str = "pessimistic") -> list[Metric]:
-    """Top-1 and top-5, mAP and its kin, or R@K and ranks in both directions.
+def measure(outcome: Outcome, tie_rule: str = "pessimistic", dataset: str = "") -> list[Metric]:
+    """Top-1 and top-5, mAP and its kin, or R@K and ranks in both directions, with their items.
 
     Args:
         tie_rule: for captions, see `retrieval_metrics`.
+        dataset: id, says what a group of videos is; that of the split, if not given.
 
     Raises:
         NotFinite: scores with NaN or infinities; names the videos.
     """
-    names = [sample.id for sample in outcome.samples]
-    require_finite(outcome.scores, "videos", names)
-    if outcome.split.kind == "labels":
-        return _labels(outcome)
-    if outcome.split.kind == "captions":
-        return _captions(outcome, tie_rule)
-    from .metrics.accuracy import accuracy
+    from .metrics import accuracy, caption_metrics, label_metrics, rankings, require_finite, sources
+    from .metrics.accuracy import GROUPS_WITHIN_CLASS
 
-    return accuracy(outcome.scores, target_of(outcome), outcome.split.name)
-
-
-def _labels(outcome: Outcome) -> list[Metric]:
-    from scipy.special import expit
-
-    from .metrics.multilabel import multilabel_metrics, open_vocabulary_metrics
-
-    logits, target = outcome.scores.astype(np.float64), target_of(outcome)
-    p = expit(logits)
-    if not outcome.split.novel:
-        return multilabel_metrics(p, target, outcome.split.name, logits=logits)
-    novel = np.isin(np.arange(target.shape[1]), outcome.split.novel)
-    return open_vocabulary_metrics(p, target, novel, logits=logits)
+    scores, split, ids, groups = outcome.scores, outcome.split, outcome.ids, outcome.groups
+    if outcome.rankings is None:
+        require_finite(scores, "videos", ids)
+    if split.kind == "labels":
+        return label_metrics(scores, outcome.target, split.name, split.novel, ids, groups)
+    if split.kind == "captions":
+        found = outcome.rankings or rankings(scores, outcome.captions, outcome.cosines)
+        return caption_metrics(found, split.name, outcome.captions, tie_rule, ids, groups)
+    within_class = (dataset or split.dataset) in GROUPS_WITHIN_CLASS
+    shared = sources(groups, outcome.target, split.classes, within_class)
+    return accuracy(scores, outcome.target, split.name, ids, shared)
 
 
-def _captions(outcome: Outcome, tie_rule: str) -> list[Metric]:
-    from .metrics.retrieval import dsl_metrics, retrieval_metrics
+def per_class(outcomes: Mapping[str, Outcome]) -> dict[str, dict[str, float]]:
+    """Of each split with classes or labels: top-1 of every class, or average precision of every label.
 
-    owner, name = target_of(outcome), outcome.split.name
-    single = all(len(sample.captions) == 1 for sample in outcome.samples)
-    found = retrieval_metrics(outcome.scores.T, name, None if single else owner, tie_rule)
-    if single and outcome.cosines is not None:
-        found += dsl_metrics(outcome.cosines.T, name, tie_rule)
-    return found
+    In %, by name, of those that have videos.
+    """
+    listed = {name: one for name, one in outcomes.items() if one.split.kind != "captions"}
+    return {name: _by_class(outcome) for name, outcome in listed.items()}
+
+
+def _by_class(outcome: Outcome) -> dict[str, float]:
+    from .metrics import per_class_accuracy, per_label_average_precision
+
+    classes, target = outcome.split.classes, outcome.target
+    if outcome.split.kind == "classes":
+        return per_class_accuracy(outcome.scores, target, classes)
+    each = 100 * per_label_average_precision(outcome.scores, target)
+    pairs = zip(classes, each.tolist(), strict=True)
+    return {label: value for label, value in pairs if math.isfinite(value)}

@@ -64,7 +64,7 @@ class Published(Protocol):
 
     def summarise(self, metrics: Sequence[Metric]) -> list[Metric]:
         """Mean top-1 over the lists, where there are several."""
-        from .metrics.accuracy import mean_metric
+        from .metrics import mean_metric
 
         return [mean_metric(metrics, "top1")] if len(self.tests) > 1 else []
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,6 +15,8 @@ from ..datasets.roots import Roots
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from .metrics.retrieval import Ranking
 
 
 @dataclass(frozen=True)
@@ -133,14 +136,60 @@ class Outcome:
 
     Attributes:
         samples: these videos, in the split's order.
-        scores: float32 [N, K], K classes, or all captions of these videos, video by video.
+        scores: float32 [N, K], K classes, or all captions of these videos, video by video. Ranks may
+            stand for those of classes, and for those of captions `rankings`.
         cosines: the same as cosines, where the method can tell them; else None.
+        rankings: "t2v", "v2t", ... -> where queries find their items, if the scores were not kept.
     """
 
     split: Split
     samples: tuple[Sample, ...]
     scores: NDArray[np.float32]
     cosines: NDArray[np.float32] | None = None
+    rankings: Mapping[str, Ranking] | None = None
+
+    @cached_property
+    def ids(self) -> NDArray[np.str_]:
+        """Names of the videos, [N]."""
+        import numpy as np
+
+        return np.array([sample.id for sample in self.samples])
+
+    @cached_property
+    def groups(self) -> NDArray[np.str_] | None:
+        """What each video shares a source with, [N], "" for nothing; None: nothing for all."""
+        import numpy as np
+
+        named = any(sample.group for sample in self.samples)
+        return np.array([sample.group or "" for sample in self.samples]) if named else None
+
+    @cached_property
+    def captions(self) -> NDArray[np.int64]:
+        """How many captions each video has, [N]."""
+        import numpy as np
+
+        return np.array([len(sample.captions) for sample in self.samples])
+
+    @cached_property
+    def target(self) -> NDArray[np.int64]:
+        """What is right: class rows [N]; marks 0 and 1 [N, K] of labels; the video of each caption [K]."""
+        import numpy as np
+
+        if self.split.kind == "captions":
+            return np.repeat(np.arange(len(self.samples)), self.captions)
+        if self.split.kind == "classes":
+            return np.array([sample.label for sample in self.samples], np.int64)
+        marks = np.zeros((len(self.samples), len(self.split.classes)), np.int64)
+        for row, sample in enumerate(self.samples):
+            marks[row, list(sample.labels)] = 1
+        return marks
+
+    def on_probe(self, scores: NDArray[np.float32]) -> Outcome:
+        """Other scores of the same videos, those of changed frames; they have no cosines."""
+        again = replace(self, scores=scores, cosines=None)
+        facts = ("ids", "groups", "captions", "target")  # of the videos, which are the same
+        again.__dict__.update({name: vars(self)[name] for name in facts if name in vars(self)})
+        return again
 
 
 def digest(content: Any) -> str:

@@ -6,15 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from . import shapes
 from .audit import same_as_kinetics
 from .base import Protocol, ProtocolError
 from .lists import VideoList
-from .measure import target_of
 from .metric import Metric
-from .metrics.accuracy import mean_metric, ranks
 from .published import DEFAULTS, Published, folders, numbered
 from .split import Data, Outcome, Plan, Sample, Split
 
@@ -30,6 +26,8 @@ class ZeroShotShapes(shapes.ShapesProtocol):
 
     def summarise(self, metrics: Sequence[Metric]) -> list[Metric]:
         """Mean top-1 over the three draws."""
+        from .metrics import mean_metric
+
         return [mean_metric(metrics, "top1")]
 
 
@@ -99,17 +97,16 @@ class ZeroShot(Published):
         `top1_same` counts the videos of the classes judged the same activity as one of Kinetics-400,
         `top1_rest` those of the others; candidates are all classes in both.
         """
-        found = super().measure(outcome, tie_rule)
-        same = same_as_kinetics(self.dataset, outcome.split.raw)
-        target = target_of(outcome)
-        inside = np.isin(target, list(same))
-        if inside.all() or not inside.any():
-            return found
-        hits = ranks(outcome.scores, target) == 0
-        for name, part in (("top1_same", hits[inside]), ("top1_rest", hits[~inside])):
-            right, n = int(part.sum()), len(part)
-            found.append(Metric(name, 100 * right / n, outcome.split.name, n, right))
-        return found
+        import numpy as np
+
+        from .metrics import among
+
+        metrics = super().measure(outcome, tie_rule)
+        same = np.isin(outcome.target, same_as_kinetics(self.dataset, outcome.split.raw))
+        if same.all() or not same.any():
+            return metrics
+        halves = (("top1_same", same), ("top1_rest", ~same))
+        return [*metrics, *(among(metrics[0], name, part) for name, part in halves)]
 
 
 def _published(id: str, summary: str, *tests: VideoList, paper: str, **more: Any) -> ZeroShot:

@@ -23,7 +23,8 @@ from vclipbench.datasets.shapes import splits
 from vclipbench.leaderboard.record.files import StoreError
 from vclipbench.leaderboard.record.store import Run, load_runs
 from vclipbench.leaderboard.statistics.bootstrap import intervals
-from vclipbench.leaderboard.statistics.items import Items, Number, scores_of
+from vclipbench.leaderboard.statistics.items import scores_of
+from vclipbench.protocols.metrics import Items, Number
 
 _TURNS = (
     ("left", "right"),
@@ -71,9 +72,9 @@ def collect(runs: Iterable[Run]) -> dict[str, dict[bool, dict[str, list[bool]]]]
 def share(clips: Mapping[str, list[bool]]) -> str:
     """The mean over clips of the mean over runs, in %, with its interval over clips."""
     ids = np.array(list(clips))
-    values = np.array([100 * np.mean(one) for one in clips.values()])
-    found = intervals({"": Number((Items(ids, values),))})[""]
-    return f"{values.mean():.1f} [{found.low:.1f}, {found.high:.1f}] of {len(ids)}"
+    values = np.array([np.mean(one) for one in clips.values()])
+    found = intervals({"": Number((Items(ids, values, rule="share"),))})[""]
+    return f"{100 * values.mean():.1f} [{found.low:.1f}, {found.high:.1f}] of {len(ids)}"
 
 
 def main() -> None:

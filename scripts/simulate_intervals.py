@@ -19,10 +19,10 @@ from unittest import mock
 import numpy as np
 from numpy.random import Generator
 from vclipbench.leaderboard.statistics import bootstrap
-from vclipbench.leaderboard.statistics.bootstrap import draw, intervals, percentiles, value_of
+from vclipbench.leaderboard.statistics.bootstrap import draw, intervals, percentiles
 from vclipbench.leaderboard.statistics.intervals import seed_interval, wilson
-from vclipbench.leaderboard.statistics.items import Items, Number
 from vclipbench.leaderboard.statistics.paired import compare, corrected
+from vclipbench.protocols.metrics import Items, Number, value_of
 
 ALPHA = 0.05
 

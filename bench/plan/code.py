@@ -26,7 +26,7 @@ PACKAGE = __name__.split(".")[0]
 ROOT = Path(__file__).resolve().parents[2]
 TRAINING = (f"{PACKAGE}.bench.train.trainings", f"{PACKAGE}.datasets.shapes.store")
 ENCODING = (f"{PACKAGE}.bench.score.evaluate", f"{PACKAGE}.datasets.video.transforms")
-SCORING = (*ENCODING, f"{PACKAGE}.leaderboard.statistics.bootstrap")
+SCORING = (*ENCODING, f"{PACKAGE}.leaderboard.statistics.run_metrics")
 # words to users: they are on every way and decide nothing
 SILENT = frozenset({f"{PACKAGE}.bench.errors", f"{PACKAGE}.bench.terminal"})
 

@@ -15,6 +15,8 @@ from ...datasets.video.read import VideoError, read_clip
 from ...leaderboard.record.predictions import save_predictions
 from ...leaderboard.record.record import SCHEMA_VERSION, Record, identity_changes, utc_now
 from ...leaderboard.record.store import RunStore
+from ...leaderboard.statistics.run_metrics import aggregates, metric_entries, shares_sources
+from ...protocols.measure import per_class
 from ...protocols.split import Sample, Split
 from ..environment import argv, environment
 from ..errors import RunFailed, UserError
@@ -239,39 +241,37 @@ class Run:
 
     def _finished(self, scored: dict[str, Scored]) -> Record:
         plan = self.plan
-        tie_rule = plan.resolved.config.eval.tie_rule
-        metrics = blocks.metric_blocks(plan.protocol, scored, tie_rule)
+        outcomes = {name: part.outcome for name, part in scored.items()}
+        metrics = blocks.metric_blocks(plan.protocol, scored, plan.resolved.config.eval.tie_rule)
         trained = {sample.id for planned in plan.stages for sample in planned.split.samples}
         predictions = save_predictions(
-            self.folder / "predictions.npz", blocks.prediction_arrays(scored)
+            self.folder / "predictions.npz", blocks.prediction_arrays(outcomes)
         )
         videos = sum(len(part.ids) for part in scored.values())
         spent = self.seconds.get("decode", 0.0) + self.seconds.get("encode", 0.0)
-        return Record.model_validate(
-            self.record.model_dump()
-            | {
-                "status": "done",
-                "finished_utc": utc_now(),
-                "observed": self._observed(scored),
-                "data": {
-                    s.name: blocks.split_data(s, scored[s.name], trained)
-                    for s in plan.lists.evaluate
-                },
-                "exposure": blocks.exposure(plan),
-                "metrics": blocks.metric_entries(metrics, scored, plan.protocol.dataset, tie_rule),
-                "primary": plan.protocol.primary,
-                "per_class": blocks.per_class(scored),
-                "aggregates": blocks.aggregates(metrics),
-                "predictions": predictions,
-                "cost": {
-                    "seconds": dict(self.seconds),
-                    "videos_per_s": videos / spent if spent else None,
-                    "peak_memory_mb": _peak_memory(self.device),
-                    "gpu_hours": sum(self.seconds.values()) / 3600 if self._gpu else None,
-                    "flops_per_view": self._flops(),
-                },
-                "load_report": _key_reports(self.load_report),
-            }
+        return self.record.revised(
+            status="done",
+            finished_utc=utc_now(),
+            observed=self._observed(scored),
+            data={
+                s.name: blocks.split_data(s, scored[s.name], trained) for s in plan.lists.evaluate
+            },
+            exposure=blocks.exposure(plan),
+            metrics=metric_entries(
+                metrics, shares_sources(one.groups for one in outcomes.values())
+            ),
+            primary=plan.protocol.primary,
+            per_class=per_class(outcomes),
+            aggregates=aggregates(metrics),
+            predictions=predictions,
+            cost={
+                "seconds": dict(self.seconds),
+                "videos_per_s": videos / spent if spent else None,
+                "peak_memory_mb": _peak_memory(self.device),
+                "gpu_hours": sum(self.seconds.values()) / 3600 if self._gpu else None,
+                "flops_per_view": self._flops(),
+            },
+            load_report=_key_reports(self.load_report),
         )
 
     @property

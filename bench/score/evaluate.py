@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -57,10 +58,9 @@ class Scored:
         """Names of the videos scored."""
         return [sample.id for sample in self.samples]
 
-    def outcome(self, probe: str = "") -> Outcome:
-        """What the protocol measures; of a probe, if its name is given."""
-        if probe:
-            return Outcome(self.split, tuple(self.samples), self.probes[probe])
+    @cached_property
+    def outcome(self) -> Outcome:
+        """What the protocol measures."""
         return Outcome(self.split, tuple(self.samples), self.scores, self.cosines)
 
 

@@ -6,10 +6,11 @@ import math
 from collections.abc import Mapping, Sequence
 
 from ...leaderboard.record.record import Metric as Stored
-from ...leaderboard.statistics.bootstrap import ItemInterval
+from ...leaderboard.statistics.bootstrap import LEVEL, ItemInterval
+from ...leaderboard.statistics.run_metrics import aggregates
 from ...protocols.base import Protocol
+from ...protocols.measure import per_class
 from ...protocols.metric import Metric
-from ..run import blocks
 from .lists import Known
 from .rebuilt import Rebuilt
 
@@ -84,7 +85,7 @@ class Numbers:
             left = 0
             again = self.rebuilt.intervals([metric for _, metric in pairs])
             for (stored, _), wanted in zip(pairs, again, strict=True):
-                same = wanted is not None and stored.ci_method == wanted.method
+                same = not isinstance(wanted, str) and stored.ci_method == wanted.method
                 if same or self.known.protocol is not None:
                     self._interval(stored, wanted)
                 else:
@@ -92,13 +93,13 @@ class Numbers:
         if left:
             self.notes.append(f"{left} intervals not computed again")
 
-    def _interval(self, stored: Stored, wanted: ItemInterval | None) -> None:
+    def _interval(self, stored: Stored, wanted: ItemInterval | str) -> None:
         name = _named(stored)
-        if wanted is None:
+        if isinstance(wanted, str):
             given = stored.ci_method is not None or stored.stderr is not None
             self._say(given, f"the interval of {name} follows from no predictions")
             return
-        said, how = (stored.ci_method, stored.level), (wanted.method, blocks.LEVEL)
+        said, how = (stored.ci_method, stored.level), (wanted.method, LEVEL)
         if stored.ci_method is None:
             self.problems.append(f"metric {name} has no interval, and {wanted.method} gives one")
         elif said != how:
@@ -130,15 +131,14 @@ class Numbers:
 
     def _aggregates(self, computed: Sequence[Metric]) -> None:
         said = [one.model_dump() for one in self.record.aggregates]
-        wanted = blocks.aggregates(list(computed))
+        wanted = aggregates(computed)
         if all(
             (m["name"], None) in {(s.name, s.split) for s in self.record.metrics} for m in wanted
         ):
             self._say(said != wanted, "aggregates do not name the metrics they were computed from")
 
     def _per_class(self) -> None:
-        scored = {name: self.rebuilt.scored(name) for name in self.rebuilt.names}
-        wanted, said = blocks.per_class(scored), self.record.per_class
+        wanted, said = per_class(self.rebuilt.outcomes), self.record.per_class
         for name in sorted(set(wanted) | set(said)):
             here, there = wanted.get(name, {}), said.get(name, {})
             if not self.rebuilt.told and name not in self.known.splits:  # the names are not known

@@ -2,36 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...leaderboard.record.compact import (
-    compact_captions,
-    compact_classes,
-    rankings_of,
-    score_table,
-)
+from ...leaderboard.record.compact import compact_captions, compact_classes, rankings_of
 from ...leaderboard.record.record import SCHEMA_VERSION, Record
-from ...leaderboard.statistics.bootstrap import ItemInterval, intervals
-from ...leaderboard.statistics.items import items
+from ...leaderboard.statistics.bootstrap import ItemInterval
+from ...leaderboard.statistics.run_metrics import intervals_of, shares_sources
 from ...protocols.base import Protocol
-from ...protocols.measure import measure, target_of
-from ...protocols.metric import Metric
-from ...protocols.metrics.accuracy import harmonic_mean
-from ...protocols.metrics.retrieval import best_caption, dual_softmax, ranking, retrieval_metrics
-from ...protocols.split import Sample, Split
-from ..run.blocks import LEVEL, interval_of, numbers_of, shares_sources
-from ..score.evaluate import Scored
+from ...protocols.measure import measure
+from ...protocols.metrics import Metric, Ranking, joined, rankings
+from ...protocols.split import Outcome, Sample, Split
 
 Arrays = Mapping[str, Mapping[str, NDArray]]
 _COMPACT = {"classes": "ranks", "labels": "scores", "captions": "t2v_rank"}
-_RULES = {
-    "mean": lambda values: float(np.mean(values)),
-    "harmonic-mean": lambda v: harmonic_mean(*v),
-}
 
 
 @dataclass(frozen=True)
@@ -97,8 +85,12 @@ class Rebuilt:
             return f"{name} has scores of {columns} {kind}, and the record names {known}"
         return None
 
-    def scored(self, name: str) -> Scored:
-        """A split as the run held it; texts of captions are not kept, only how many there are."""
+    @cached_property
+    def outcomes(self) -> dict[str, Outcome]:
+        """The splits as the run held them; texts of captions are not kept, only how many there are."""
+        return {name: self._outcome(name) for name in self.names}
+
+    def _outcome(self, name: str) -> Outcome:
         part, kind, planned = self.arrays[name], self.kind(name), self.planned.get(name)
         novel = self.record.data[name].novel
         split = Split(
@@ -110,8 +102,12 @@ class Rebuilt:
             raw=planned.raw if planned else (),
             dataset=self.record.identity.protocol.dataset,
         )
+        ranked = None
+        if "t2v_rank" in part:
+            pairs = rankings_of(part, self.record.identity.eval.tie_rule)
+            ranked = {way: Ranking(*pair) for way, pair in pairs.items()}
         scores = _table(part).astype(np.float32)
-        return Scored(split, _samples(part, kind), scores, part.get("cosines"), {}, [], "")
+        return Outcome(split, tuple(_samples(part, kind)), scores, part.get("cosines"), ranked)
 
     def metrics(self, protocol: Protocol | None) -> list[Metric]:
         """All metrics; without the protocol those of the kind of list, by the record's rules.
@@ -119,40 +115,30 @@ class Rebuilt:
         Raises:
             ValueError: arrays that no metric can be computed from.
         """
-        found: list[Metric] = []
-        rule = self.record.identity.eval.tie_rule
-        for name in self.names:
-            if "t2v_rank" in self.arrays[name]:
-                found += _ranked(name, self.arrays[name], rule)
-            else:
-                how = protocol.measure if protocol else measure
-                found += how(self.scored(name).outcome(), rule)
-        return found + (protocol.summarise(found) if protocol else self._aggregates(found))
+        how, rule = protocol.measure if protocol else measure, self.record.identity.eval.tie_rule
+        metrics = [m for outcome in self.outcomes.values() for m in how(outcome, rule)]
+        return metrics + (protocol.summarise(metrics) if protocol else self._aggregates(metrics))
 
     def _aggregates(self, metrics: Sequence[Metric]) -> list[Metric]:
         """What the record computed from other metrics, by the rule that it names."""
         known = {(m.name, m.split): m for m in metrics}
-        found = []
+        made = []
         for aggregate in self.record.aggregates:
-            parts = tuple(
-                known[p.name, p.split] for p in aggregate.parts if (p.name, p.split) in known
-            )
+            keys = [(part.name, part.split) for part in aggregate.parts]
             own = (aggregate.name, None) in known
-            if aggregate.rule in _RULES and len(parts) == len(aggregate.parts) and not own:
-                value = _RULES[aggregate.rule]([part.value for part in parts])
-                n = sum(part.n for part in parts)
-                found.append(
-                    Metric(aggregate.name, value, None, n, rule=aggregate.rule, parts=parts)
-                )
-        return found
+            if own or any(key not in known for key in keys):
+                continue
+            parts = [known[key] for key in keys]
+            if aggregate.rule == "mean":
+                made.append(joined(aggregate.name, parts, "mean"))
+            elif aggregate.rule == "harmonic-mean":
+                made.append(joined(aggregate.name, parts, "harmonic-mean"))
+        return made
 
-    def intervals(self, metrics: Sequence[Metric]) -> list[ItemInterval | None]:
-        """The interval of each of these metrics as a finishing run writes it."""
-        known = intervals(numbers_of(metrics, items(self.record, self.arrays)), LEVEL)
-        shared = shares_sources(
-            part["groups"].tolist() for part in self.arrays.values() if "groups" in part
-        )
-        return [interval_of(metric, known, shared) for metric in metrics]
+    def intervals(self, metrics: Sequence[Metric]) -> list[ItemInterval | str]:
+        """The interval of each of these metrics as a finishing run writes it, or why it has none."""
+        shared = shares_sources(outcome.groups for outcome in self.outcomes.values())
+        return intervals_of(metrics, shared)
 
     def compacted(self) -> dict[str, dict[str, NDArray]]:
         """The arrays in their compact form (`leaderboard.compact`)."""
@@ -164,15 +150,7 @@ class Rebuilt:
             return dict(part)
         if kind == "classes":
             return compact_classes(part)
-        outcome = self.scored(name).outcome()
-        single, owner = bool((part["captions"] == 1).all()), target_of(outcome)
-        texts = outcome.scores.T
-        groups = texts if single else best_caption(texts, owner)
-        found = {"t2v": ranking(texts, owner), "v2t": ranking(groups.T)}
-        if single and outcome.cosines is not None:
-            after = dual_softmax(outcome.cosines.T)
-            found |= {"dsl_t2v": ranking(after), "dsl_v2t": ranking(after.T)}
-        ways = {way: (one.larger, one.tied) for way, one in found.items()}
+        ways = rankings(part["scores"], part["captions"], part.get("cosines"))
         return compact_captions(part, ways, self.record.identity.eval.tie_rule)
 
 
@@ -181,32 +159,14 @@ def _table(part: Mapping[str, NDArray]) -> NDArray:
     return part.get("scores", part.get("ranks", np.zeros((len(part["ids"]), 0))))
 
 
-def _samples(part: Mapping[str, NDArray], kind: str) -> list[Sample]:
-    ids = part["ids"].tolist()
-    if kind == "captions":
-        counts = part["captions"].tolist()
-        return [Sample(i, None, captions=("",) * n) for i, n in zip(ids, counts, strict=True)]
-    if kind == "labels":
-        rows = [tuple(np.flatnonzero(row).tolist()) for row in part["target"]]
-        return [Sample(i, None, labels=row) for i, row in zip(ids, rows, strict=True)]
-    targets = part["target"].tolist()
-    return [Sample(i, None, label) for i, label in zip(ids, targets, strict=True)]
-
-
-def _ranked(name: str, part: Mapping[str, NDArray], rule: str) -> list[Metric]:
-    """Retrieval metrics from ranks: of tables of scores made up to rank alike, way by way."""
-    captions = part["captions"]
-    videos, owner = len(captions), np.repeat(np.arange(len(captions)), captions)
-    several = bool((captions > 1).any())
-    found: list[Metric] = []
-    for way, (larger, tied) in rankings_of(part, rule).items():
-        by_text = way == "t2v"
-        own = owner if by_text else np.arange(videos)
-        table = score_table(larger, tied, own, videos)
-        texts = table.T if "v2t" in way else table
-        prefix = "dsl_" if way.startswith("dsl_") else ""
-        both = retrieval_metrics(
-            texts, name, owner if several and by_text else None, rule, prefix=prefix
-        )
-        found += [metric for metric in both if metric.name.startswith(f"{way}_")]
-    return found
+def _samples(part: Mapping[str, NDArray], kind: str) -> Iterator[Sample]:
+    """The videos, with what is right as the protocol's list has it."""
+    rows = part["captions" if kind == "captions" else "target"]
+    groups = part.get("groups", np.zeros(len(rows), str)).tolist()
+    for id, row, group in zip(part["ids"].tolist(), rows, groups, strict=True):
+        if kind == "captions":
+            yield Sample(id, None, group=group, captions=("",) * int(row))
+        elif kind == "labels":
+            yield Sample(id, None, group=group, labels=tuple(np.flatnonzero(row).tolist()))
+        else:
+            yield Sample(id, None, int(row), group)

@@ -5,9 +5,9 @@ Each field says where its value comes from.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from .identity import Block, Count, Digest, JsonDict, Name, Sha256
 
@@ -116,12 +116,23 @@ class Metric(Block):
     ci_method: str | None = Field(description="wilson, bootstrap-items, bootstrap-groups, ...")
     level: float | None = Field(gt=0, lt=1, description="Confidence level of the interval: 0.95")
     split: Name | None = Field(description="Evaluation split; null: over all splits")
+    no_interval: str | None = Field(
+        default=None, min_length=1, description="Why it has no interval; stands there only if so"
+    )
+
+    @model_serializer(mode="wrap")
+    def _without_unused(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Records from before `no_interval`, and metrics with an interval, keep their bytes."""
+        content: dict[str, Any] = handler(self)
+        return {k: v for k, v in content.items() if v is not None or k != "no_interval"}
 
     @model_validator(mode="after")
     def _interval_holds(self) -> Metric:
         given = [self.ci_low, self.ci_high, self.ci_method, self.level]
         if len({item is None for item in given}) > 1:
             raise ValueError(f"{self.name}: ci_low, ci_high, ci_method and level go together")
+        if self.no_interval is not None and self.ci_method is not None:
+            raise ValueError(f"{self.name}: it has an interval, and no_interval says why not")
         low, high = self.ci_low, self.ci_high
         if low is not None and high is not None and low > high:
             raise ValueError(f"{self.name}: ci_low {low} is above ci_high {high}")

@@ -88,23 +88,6 @@ def rankings_of(arrays: Arrays, tie_rule: str) -> dict[str, tuple[np.ndarray, np
     return found
 
 
-def score_table(
-    larger: np.ndarray, tied: np.ndarray, own: np.ndarray, candidates: int
-) -> np.ndarray:
-    """Scores [Q, candidates] in which the item `own` [Q] of each query ranks as given.
-
-    Made up: 1 for what ranks higher, 0 for the item and what shares its score, -1 for the others.
-    """
-    import numpy as np
-
-    column = np.arange(candidates)[None, :]
-    other = column - (column > own[:, None])  # number of a candidate among those beside the item
-    scores = np.where(other < larger[:, None], 1, -1).astype(np.float32)
-    scores[(other >= larger[:, None]) & (other < (larger + tied - 1)[:, None])] = 0
-    scores[np.arange(len(own)), own] = 0
-    return scores
-
-
 def _without(arrays: Arrays, *names: str) -> dict[str, np.ndarray]:
     return {name: array for name, array in arrays.items() if name not in names}
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import numpy as np
+import numpy as np
 
-    Arrays = Mapping[str, np.ndarray]
+from ...protocols.metrics import ranking, ranks
+from ..statistics.items import scores_of
+
+Arrays = Mapping[str, np.ndarray]
 
 PAIRS = 12
 """Confused pairs of classes that are shown of a run."""
@@ -45,32 +46,19 @@ def kind_of(arrays: Arrays) -> str:
     return "labels" if arrays["target"].ndim == 2 else "classes"
 
 
-def scores_of(arrays: Arrays) -> np.ndarray:
-    """Scores [N, K], or the ranks that stand in for them, as float64; the highest is best."""
-    import numpy as np
-
-    return (arrays["scores"] if "scores" in arrays else arrays["ranks"]).astype(np.float64)
-
-
 def class_outcome(arrays: Arrays) -> Outcome:
     """Of predictions of kind `classes`: the place of the right class and what stood against it."""
-    import numpy as np
-
     scores, target = scores_of(arrays), arrays["target"].astype(np.int64)
     rows = np.arange(len(scores))
-    own = scores[rows, target]
-    rank = (scores >= own[:, None]).sum(1)
     others = scores.copy()
     others[rows, target] = -np.inf
     rival = others.argmax(1)
-    margin = own - others[rows, rival] if "scores" in arrays else None
-    return Outcome(arrays["ids"], target, rank, rival, margin)
+    margin = scores[rows, target] - others[rows, rival] if "scores" in arrays else None
+    return Outcome(arrays["ids"], target, ranks(scores, target) + 1, rival, margin)
 
 
 def confusions(outcome: Outcome, n_classes: int) -> np.ndarray:
     """How often a class was taken for another: int64 [K, K], true class by predicted class."""
-    import numpy as np
-
     counts = np.zeros((n_classes, n_classes), np.int64)
     wrong = outcome.rank > 1
     np.add.at(counts, (outcome.target[wrong], outcome.rival[wrong]), 1)
@@ -79,8 +67,6 @@ def confusions(outcome: Outcome, n_classes: int) -> np.ndarray:
 
 def top_pairs(counts: np.ndarray) -> list[list[int]]:
     """The most frequent of `confusions` as [true, predicted, count], most frequent first."""
-    import numpy as np
-
     order = np.argsort(-counts, axis=None, kind="stable")[:PAIRS]
     pairs = [[int(i) // len(counts), int(i) % len(counts), int(counts.flat[i])] for i in order]
     return [pair for pair in pairs if pair[2]]
@@ -88,8 +74,6 @@ def top_pairs(counts: np.ndarray) -> list[list[int]]:
 
 def worst_clips(outcome: Outcome, limit: int) -> list[int]:
     """Places of the items that went worst: by rank, then by margin, then by id. Only wrong ones."""
-    import numpy as np
-
     margin = np.zeros(len(outcome.rank)) if outcome.margin is None else outcome.margin
     order = np.lexsort((outcome.ids, margin, -outcome.rank))
     return [int(i) for i in order[:limit] if outcome.rank[i] > 1]
@@ -101,8 +85,6 @@ def missed_labels(arrays: Arrays, limit: int) -> list[tuple[int, int, int, int]]
     The rank of an item that has a label among those that have it not, from 1; each label once,
     with its worst item.
     """
-    import numpy as np
-
     scores, target = scores_of(arrays), arrays["target"].astype(bool)
     found = []
     for label in range(target.shape[1]):
@@ -138,8 +120,6 @@ class Queries:
 
 def queries(arrays: Arrays) -> Queries:
     """Of predictions of kind `captions`: where each caption finds its video, and the reverse."""
-    import numpy as np
-
     ids, counts = arrays["ids"], arrays["captions"].astype(np.int64)
     video = np.repeat(np.arange(len(ids)), counts)
     number = np.arange(len(video)) - np.repeat(np.cumsum(counts) - counts, counts)
@@ -148,11 +128,9 @@ def queries(arrays: Arrays) -> Queries:
         return Queries(ids, video, number, padded[video, number], None, arrays.get("v2t_rank"))
     scores = arrays["scores"].astype(np.float64)
     columns = np.arange(len(video))
-    own = scores[video, columns]
-    rank = (scores >= own[None]).sum(0)
     best = np.full(len(ids), -np.inf)
-    np.maximum.at(best, video, own)
+    np.maximum.at(best, video, scores[video, columns])
     others = scores.copy()
     others[video, columns] = -np.inf
     back = 1 + (others >= best[:, None]).sum(1)
-    return Queries(ids, video, number, rank, others.argmax(0), back)
+    return Queries(ids, video, number, ranking(scores.T, video).ranks(), others.argmax(0), back)

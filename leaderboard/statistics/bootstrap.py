@@ -12,15 +12,15 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
+import numpy as np
+
+from ...protocols.metrics.items import Items, Number, combine, sigmoid, value_of
+from ...protocols.metrics.precision import BINS, bins_of
 from .intervals import wilson
-from .items import Items, Number
 
-if TYPE_CHECKING:
-    import numpy as np
-
-    Array = np.ndarray
+Array = np.ndarray
 
 DRAWS = 10_000
 SEED = 0
@@ -51,14 +51,6 @@ class _Statistic:
     width: int
 
 
-def value_of(number: Number) -> float:
-    """The number itself: every item once."""
-    import numpy as np
-
-    units = _units([number])
-    return float(_values(number, _compiled([number], units), np.ones((len(units), 1)))[0])
-
-
 def draw(numbers: Sequence[Number], draws: int = DRAWS, seed: int = SEED) -> Array:
     """Values of these numbers on resampled items, [numbers, draws].
 
@@ -72,8 +64,6 @@ def draw(numbers: Sequence[Number], draws: int = DRAWS, seed: int = SEED) -> Arr
     there could be. Their draws are moved down by that, to be centred on the number: else the intervals of
     mean AP would cover 60 to 90 % instead of 95 % (docs/statistics.md).
     """
-    import numpy as np
-
     units = _units(numbers)
     compiled = _compiled(numbers, units)
     widest = max([len(units), *(s.width for s in compiled.values())])
@@ -114,8 +104,6 @@ def intervals(
 
 def percentiles(values: Array, units: int, level: float = LEVEL) -> tuple[float, float]:
     """The interval that draws give, those without a value left out; see `tail`."""
-    import numpy as np
-
     end = 100 * tail(units, level)
     low, high = np.nanpercentile(values, [end, 100 - end])
     return float(low), float(high)
@@ -144,8 +132,6 @@ def unit_count(numbers: Sequence[Number]) -> int:
 
 
 def _percentile(number: Number, values: Array, level: float) -> ItemInterval:
-    import numpy as np
-
     own = value_of(number)
     low, high = percentiles(values, unit_count([number]), level)
     if any(part.rule in _BIASED for part in number.parts):  # moved draws can leave the scale
@@ -163,30 +149,22 @@ def wilson_interval(hits: int, n: int, level: float = LEVEL) -> ItemInterval:
 
 def _wilson(number: Number, level: float) -> ItemInterval | None:
     """Wilson's interval in %, where it is the right one."""
-    import numpy as np
-
-    part = number.parts[0]
-    shares = part.rule == "mean" and bool(np.isin(part.values, (0, 100)).all())
-    if len(number.parts) > 1 or not shares:
+    part, hits = number.parts[0], number.parts[0].hits
+    if len(number.parts) > 1 or hits is None:
         return None
-    settled = part.values.min() == part.values.max()
+    settled = hits.all() or not hits.any()
     if not settled and (number.grouped or not part.clips):
         return None
-    n = len(np.unique(part.units)) if settled else len(part.values)
-    share = float(part.values.mean()) / 100
-    return wilson_interval(round(share * n), n, level)
+    n = len(np.unique(part.units)) if settled else len(hits)
+    return wilson_interval(round(float(hits.mean()) * n), n, level)
 
 
 def _units(numbers: Sequence[Number]) -> Array:
-    import numpy as np
-
     return np.unique(np.concatenate([part.units for n in numbers for part in n.parts]))
 
 
 def _weights(units: int, draws: int, chunk: int, seed: int) -> Iterator[Array]:
     """How often each unit is drawn, [units, up to `chunk` draws] at a time."""
-    import numpy as np
-
     rng = np.random.RandomState(seed)  # its stream is the same in every version of numpy
     for start in range(0, draws, chunk):
         some = min(chunk, draws - start)
@@ -198,20 +176,11 @@ def _weights(units: int, draws: int, chunk: int, seed: int) -> Iterator[Array]:
 
 def _values(number: Number, compiled: Mapping[int, _Statistic], weights: Array) -> Array:
     """The number for each column of weights: its parts, and the rule that joins them."""
-    import numpy as np
-
-    parts = [compiled[id(part)].of(weights) for part in number.parts]
-    if number.rule == "mean":
-        return np.mean(parts, axis=0)
-    a, b = parts
-    total = np.where(a + b > 0, a + b, 1.0)
-    return np.where(np.isnan(a + b), np.nan, 2 * a * b / total)
+    return combine([compiled[id(part)].of(weights) for part in number.parts], number.rule)
 
 
 def _compiled(numbers: Sequence[Number], units: Array) -> dict[int, _Statistic]:
     """The statistic of every part, by its identity."""
-    import numpy as np
-
     found: dict[int, _Statistic] = {}
     curves: dict[int, _Curve] = {}  # by the identity of the scores
     for part in (part for number in numbers for part in number.parts):
@@ -223,13 +192,13 @@ def _compiled(numbers: Sequence[Number], units: Array) -> dict[int, _Statistic]:
 
 def _statistic(items: Items, place: Array, units: int, curves: dict[int, _Curve]) -> _Statistic:
     """The statistic of items whose units stand at `place` [n] among so many units."""
-    import numpy as np
-
     if items.rule in ("median", "lower-median"):
         return _median(items, place, units)
     if items.rule == "map":
         return _mean_precision(items, place, units)
-    if items.rule in ("micro_ap", "f1_best", "threshold_best"):
+    if items.rule == "ece":
+        return _calibration(items, place, units)
+    if items.rule in ("micro_ap", "f1_best", "threshold_best", "threshold"):
         assert items.against is not None
         if id(items.values) not in curves:
             each = np.repeat(place, items.values.shape[1])
@@ -240,28 +209,36 @@ def _statistic(items: Items, place: Array, units: int, curves: dict[int, _Curve]
 
 
 def _sums(items: Items, place: Array, units: int) -> _Statistic:
-    """Means, sums, ratios of sums, and the calibration error: linear in the weights but for the end."""
-    import numpy as np
-
-    values = items.values.reshape(len(items.values), -1)
-    below = np.ones(len(values)) if items.against is None else items.against
-    above = np.stack([np.bincount(place, column, units) for column in values.T])
-    total = np.bincount(place, below, units)
+    """Means, sums and ratios of sums: linear in the weights but for the end."""
+    below = np.ones(len(place)) if items.against is None else items.against
+    above, total = (np.bincount(place, column, units) for column in (items.values, below))
 
     def of(weights: Array) -> Array:
         upper = above @ weights
         if items.rule == "sum":
-            return np.asarray(upper[0])
-        share = np.abs(upper).sum(0) / (total @ weights)
+            return upper
         if items.rule == "ratio":  # of nothing chosen and nothing right, F1 is 0
-            share = np.where(np.isnan(share), 0.0, share)
-        return np.asarray(share if items.rule == "mean" else 100 * share)
+            return np.nan_to_num(100 * (upper / (total @ weights)))
+        return (100 * upper if items.rule == "share" else upper) / (total @ weights)
 
-    return _Statistic(of, len(above))
+    return _Statistic(of, 1)
+
+
+def _calibration(items: Items, place: Array, units: int) -> _Statistic:
+    """The calibration error, from how far probabilities are from marks in each bin of each unit."""
+    assert items.against is not None
+    cells = bins_of(items.values) * units + place[:, None]
+    gaps = (items.values - items.against).ravel()
+    above = np.bincount(cells.ravel(), gaps, BINS * units).reshape(BINS, units)
+    total = np.bincount(place, minlength=units) * items.values.shape[1]
+
+    def of(weights: Array) -> Array:
+        return 100 * np.abs(above @ weights).sum(0) / (total @ weights)
+
+    return _Statistic(of, BINS)
 
 
 def _median(items: Items, place: Array, units: int) -> _Statistic:
-    import numpy as np
     from scipy.sparse import coo_array
 
     distinct, row = np.unique(items.values, return_inverse=True)
@@ -286,7 +263,6 @@ class _Curve:
     """
 
     def __init__(self, scores: Array, marks: Array, place: Array, units: int) -> None:
-        import numpy as np
         from scipy.sparse import coo_array
 
         self.scores = np.unique(scores[marks == 1])[::-1]
@@ -314,8 +290,6 @@ class _Curve:
 
 def _running(table: Array) -> Array:
     """Sums down the columns, in place: for wide rows five times as fast as cumsum(axis=0)."""
-    import numpy as np
-
     if table.shape[1] < 100:
         return np.cumsum(table, axis=0, out=table)
     for above, row in pairwise(table):
@@ -325,8 +299,6 @@ def _running(table: Array) -> Array:
 
 def _area(gain: Array, hits: Array, chosen: Array) -> Array:
     """Average precision in 0..1 for each draw; NaN without a positive."""
-    import numpy as np
-
     each = gain * hits
     each /= np.maximum(chosen, 1.0)  # nothing chosen, nothing gained
     total = hits[-1]
@@ -335,8 +307,6 @@ def _area(gain: Array, hits: Array, chosen: Array) -> Array:
 
 def _mean_precision(items: Items, place: Array, units: int) -> _Statistic:
     """Mean over the labels that have a positive among what was drawn."""
-    import numpy as np
-
     assert items.against is not None
     labels = zip(items.values.T, items.against.T, strict=True)
     curves = [_Curve(s, m, place, units) for s, m in labels if m.any()]
@@ -354,8 +324,6 @@ def _mean_precision(items: Items, place: Array, units: int) -> _Statistic:
 
 def _pairs(items: Items, curve: _Curve) -> _Statistic:
     """Over all pairs of item and label: average precision, best F1, and the threshold it is found at."""
-    import numpy as np
-    from scipy.special import expit
 
     def of(weights: Array) -> Array:
         gain, hits, chosen = curve.kept(weights)
@@ -364,6 +332,7 @@ def _pairs(items: Items, curve: _Curve) -> _Statistic:
         f1 = 2 * hits / (chosen + hits[-1])
         if items.rule == "f1_best":
             return 100 * f1.max(0)
-        return np.asarray(expit(curve.scores[f1.argmax(0)]))
+        best = curve.scores[f1.argmax(0)]
+        return best if items.rule == "threshold" else sigmoid(best)
 
     return _Statistic(of, len(curve.scores))

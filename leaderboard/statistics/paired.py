@@ -13,16 +13,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from .bootstrap import DRAWS, LEVEL, SEED, draw, percentiles, unit_count, value_of
+import numpy as np
+
+from ...protocols.metrics.items import Items, Number, value_of
+from .bootstrap import DRAWS, LEVEL, SEED, draw, percentiles, unit_count
 from .intervals import wilson
-from .items import Items, Number
 
-if TYPE_CHECKING:
-    import numpy as np
-
-    Array = np.ndarray
+Array = np.ndarray
 
 POWER = 0.8
 
@@ -141,8 +139,6 @@ def check_same_items(a: Number, b: Number) -> None:
     Raises:
         ValueError: naming how many items differ, and the first of them.
     """
-    import numpy as np
-
     rules = [(number.rule, [part.rule for part in number.parts]) for number in (a, b)]
     if rules[0] != rules[1]:
         raise ValueError(f"they are not the same statistic: {rules[0]} and {rules[1]}")
@@ -165,7 +161,6 @@ def smallest_discordant(only_a: int, only_b: int, n: int, alpha: float = 0.05) -
     q = 1/2 in the tails of Bin(d, 1/2). The smallest q above 1/2 whose Bin(d, q) falls there with 80 %
     gives the difference 100 (2q - 1) d / n. None where even q = 1 does not: d of 5 or less, at 0.05.
     """
-    import numpy as np
     from scipy.optimize import brentq
     from scipy.stats import binom
 
@@ -193,8 +188,6 @@ def over_seeds(values: Array, seed: int, stream: int = 0) -> Array:
 
     `stream`: another one for each method whose seeds have nothing to do with each other.
     """
-    import numpy as np
-
     seeds, draws = values.shape
     mean = values.mean(0)
     if seeds < 3:
@@ -205,7 +198,6 @@ def over_seeds(values: Array, seed: int, stream: int = 0) -> Array:
 
 def _bootstrap_p(drawn: Array, units: int) -> float:
     """The p whose interval (`bootstrap.tail`) ends at no difference; the observed one counts as a draw."""
-    import numpy as np
     from scipy.stats import norm, t
 
     drawn = drawn[np.isfinite(drawn)]
@@ -224,7 +216,6 @@ def _smallest(paired: Array, apart: Sequence[float], units: int, alpha: float) -
     From three seeds on the error is that of the items and of the seeds together, and the degrees of
     freedom those of the seeds, which are the fewest.
     """
-    import numpy as np
     from scipy.stats import t
 
     seeds = len(apart)
@@ -257,12 +248,8 @@ def _discordant(a: Number, b: Number) -> tuple[int, int] | None:
 
 
 def _right(items: Items) -> Array:
-    import numpy as np
-
     return np.asarray(items.values[np.argsort(items.ids)] > 0)
 
 
 def _count(number: Number) -> int:
-    import numpy as np
-
     return sum(len(np.unique(part.ids)) for part in number.parts)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from .bootstrap import DRAWS, LEVEL, SEED, draw, percentiles, tail, unit_count, value_of
-from .items import Number
+import numpy as np
+
+from ...protocols.metrics.items import Number, value_of
+from .bootstrap import DRAWS, LEVEL, SEED, draw, percentiles, tail, unit_count
 from .paired import check_same_items, over_seeds, same_clips_p
 
-if TYPE_CHECKING:
-    import numpy as np
-
-    Array = np.ndarray
+Array = np.ndarray
 
 
 class Ranked(NamedTuple):
@@ -53,7 +52,7 @@ def rank_intervals(
     rather than too often. Items of one source only say nothing: all rows then share all ranks.
 
     >>> import numpy as np
-    >>> from vclipbench.leaderboard.statistics.items import Items, Number
+    >>> from vclipbench.protocols.metrics.items import Items, Number
     >>> ids = np.array([f"v{n:03d}" for n in range(200)])
     >>> def row(hits): return [Number((Items(ids, 100.0 * (np.arange(200) < hits), clips=True),))]
     >>> found = rank_intervals({"clip": row(60), "vifi": row(150), "open-vclip": row(151)})
@@ -62,8 +61,6 @@ def rank_intervals(
     >>> found["vifi"].low_rank, found["vifi"].high_rank, found["vifi"].tied_with_best
     (1, 2, True)
     """
-    import numpy as np
-
     taken = _same_items(rows)
     if not taken:
         return {}
@@ -91,8 +88,6 @@ def rank_intervals(
 
 def _rank_interval(drawn: Array, at: int, end: float) -> tuple[int, int]:
     """Best and worst rank of one row in draws of all, [rows, draws], without `end` % at each end."""
-    import numpy as np
-
     better = (drawn > drawn[at]).sum(0) + 1
     worse = (drawn >= drawn[at]).sum(0)
     low = np.percentile(better, end, method="lower")
@@ -112,8 +107,6 @@ def _inseparable(
 
 def _draws(rows: Sequence[Sequence[Number]], draws: int, seed: int) -> Array:
     """Means over seeds on shared draws of items, [rows, draws]."""
-    import numpy as np
-
     every = draw([number for row in rows for number in row], draws, seed)
     ends = np.cumsum([len(row) for row in rows])[:-1]
     return np.stack([over_seeds(part, seed, at) for at, part in enumerate(np.split(every, ends))])

@@ -1,4 +1,4 @@
-"""Metrics from scores: plain functions on arrays, no network in sight."""
+"""Top-k accuracy of scores against the one right class, and what is made of metrics on several splits."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..metric import Metric
+from .items import Items, Metric, combine, joined, measured, numbered
 
 TIE_RULE = "pessimistic: a target that shares its score ranks behind all that share it"
+DEPTHS = (1, 5)
+# datasets whose groups are numbered within a class: g01 of two classes are two sources
+GROUPS_WITHIN_CLASS = frozenset({"ucf101"})
 
 
 def ranks(scores: NDArray[np.floating], target: NDArray[np.integer]) -> NDArray[np.int64]:
@@ -27,15 +30,51 @@ def ranks(scores: NDArray[np.floating], target: NDArray[np.integer]) -> NDArray[
     return (scores >= own).sum(1) - 1
 
 
-def accuracy(scores: NDArray, target: NDArray, split: str) -> list[Metric]:
-    """Top-1 and, with more than 5 classes, top-5 in % (micro average over videos)."""
+def accuracy(
+    scores: NDArray,
+    target: NDArray,
+    split: str,
+    ids: NDArray | None = None,
+    groups: NDArray | None = None,
+) -> list[Metric]:
+    """Top-1 and, with more than 5 classes, top-5 in % (micro average over videos).
+
+    Args:
+        scores: [N, K]. target: [N], the right column of each video.
+        ids: names of the videos, [N]; their rows, if not given.
+        groups: what each video shares a source with, [N], "" for nothing; None: nothing for all.
+    """
     rank = ranks(scores, target)
-    found = []
-    for k in (1, 5):
-        if k == 1 or k < scores.shape[1]:
-            hits = int((rank < k).sum())
-            found.append(Metric(f"top{k}", 100 * hits / len(rank), split, len(rank), hits))
-    return found
+    named = numbered(len(rank)) if ids is None else ids
+    return [
+        _of_hits(f"top{k}", split, rank < k, named, groups)
+        for k in DEPTHS
+        if k == 1 or k < scores.shape[1]
+    ]
+
+
+def among(metric: Metric, name: str, chosen: NDArray[np.bool_]) -> Metric:
+    """The same accuracy over some of its videos only: [N], true for those that count."""
+    items = metric.items
+    assert items is not None
+    groups = None if items.groups is None else items.groups[chosen]
+    return _of_hits(name, metric.split, items.values[chosen] > 0, items.ids[chosen], groups)
+
+
+def sources(
+    groups: NDArray | None, target: NDArray, classes: Sequence[str], within_class: bool
+) -> NDArray | None:
+    """What each video shares a source with, [N], by names that mean the same in all classes and splits.
+
+    Args:
+        groups: as the dataset names them, [N], "" for nothing; None: nothing for all.
+        target: the class of each video, [N]. classes: their names; numbers stand in where there are none.
+        within_class: groups are numbered within a class: the name of the class is put before.
+    """
+    if groups is None or not within_class:
+        return groups
+    names = np.array(classes)[target] if len(classes) else target.astype(str)
+    return np.where(groups == "", "", np.char.add(np.char.add(names, " "), groups))
 
 
 def per_class_accuracy(
@@ -52,18 +91,22 @@ def per_class_accuracy(
 
 def harmonic_mean(a: float, b: float) -> float:
     """2ab / (a + b); 0 if both are 0."""
-    return 2 * a * b / (a + b) if a + b > 0 else 0.0
+    return float(combine([a, b], "harmonic-mean"))
 
 
 def mean_metric(metrics: Sequence[Metric], name: str) -> Metric:
     """Mean of a metric over its splits."""
-    parts = tuple(m for m in metrics if m.name == name)
-    value = float(np.mean([m.value for m in parts]))
-    return Metric(f"{name}_mean", value, None, sum(m.n for m in parts), rule="mean", parts=parts)
+    return joined(f"{name}_mean", [m for m in metrics if m.name == name], "mean")
 
 
 def harmonic_metric(metrics: Sequence[Metric], name: str, splits: tuple[str, str]) -> Metric:
     """Harmonic mean of a metric on two splits."""
-    a, b = (next(m for m in metrics if m.name == name and m.split == s) for s in splits)
-    value = harmonic_mean(a.value, b.value)
-    return Metric("hm", value, None, a.n + b.n, rule="harmonic-mean", parts=(a, b))
+    halves = [next(m for m in metrics if (m.name, m.split) == (name, split)) for split in splits]
+    return joined("hm", halves, "harmonic-mean")
+
+
+def _of_hits(
+    name: str, split: str | None, hit: NDArray[np.bool_], ids: NDArray, groups: NDArray | None
+) -> Metric:
+    items = Items(ids, 100.0 * hit, groups, clips=True)
+    return measured(name, split, items, hits=int(hit.sum()))

@@ -18,7 +18,9 @@ class NotFinite(ValueError):
         self.rows = rows
 
 
-def require_finite(scores: NDArray, noun: str, names: Sequence[str] | None = None) -> None:
+def require_finite(
+    scores: NDArray, noun: str, names: Sequence[str] | NDArray | None = None
+) -> None:
     """Refuse scores [N, ...] with a NaN or an infinity.
 
     Args:

@@ -12,23 +12,21 @@ the rule is always named:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import softmax
 
-from ..metric import Metric
 from .finite import require_finite
+from .items import Items, Metric, measured, numbered
 
 TIE_RULES = ("pessimistic", "expected", "reference")
 DEPTHS = (1, 5, 10)
 DSL_SCALE = 100.0  # CLIP-ViP's code, run_video_retrieval.py; the scale that CLIP's training ends at
 
 
-@dataclass(frozen=True)
-class Ranking:
+class Ranking(NamedTuple):
     """Where each of Q queries finds its item among the candidates.
 
     Attributes:
@@ -39,6 +37,11 @@ class Ranking:
     larger: NDArray[np.int64]
     tied: NDArray[np.int64]
 
+    def entries(self, tie_rule: str = "pessimistic") -> NDArray[np.int64]:
+        """The query of every rank: each once, or once for each counted position."""
+        queries = np.arange(len(self.tied))
+        return np.repeat(queries, self.tied) if tie_rule == "reference" else queries
+
     def ranks(self, tie_rule: str = "pessimistic") -> NDArray[np.float64]:
         """Ranks of the items, 1 is best: [Q], or one per counted position by the reference's rule."""
         _check_rule(tie_rule)
@@ -46,9 +49,9 @@ class Ranking:
             return (self.larger + self.tied).astype(np.float64)
         if tie_rule == "expected":
             return self.larger + (self.tied + 1) / 2
-        first = np.repeat(np.cumsum(self.tied) - self.tied, self.tied)
-        offset = np.arange(self.tied.sum()) - first
-        return (np.repeat(self.larger, self.tied) + offset + 1).astype(np.float64)
+        of = self.entries(tie_rule)
+        offset = np.arange(len(of)) - (np.cumsum(self.tied) - self.tied)[of]
+        return (self.larger[of] + offset + 1).astype(np.float64)
 
     def hits(self, depth: int, tie_rule: str = "pessimistic") -> NDArray[np.float64]:
         """Whether each entry is among the first `depth`: 0 or 1, a chance by the rule "expected"."""
@@ -118,19 +121,9 @@ def retrieval_metrics(
     """
     _check_rule(tie_rule)
     scores = np.asarray(scores)
-    to_video = ranking(scores, owner, names)
-    if owner is None:
-        to_text, several = ranking(scores.T), False
-    else:
-        captions = np.bincount(np.asarray(owner), minlength=scores.shape[1])
-        if (captions == 0).any():
-            lacking = np.flatnonzero(captions == 0)
-            raise ValueError(f"{len(lacking)} videos have no caption, first column {lacking[0]}")
-        to_text, several = ranking(best_caption(scores, owner).T), bool((captions > 1).any())
-    return [
-        *_direction(to_video, split, tie_rule, f"{prefix}t2v", lower_median=several),
-        *_direction(to_text, split, tie_rule, f"{prefix}v2t"),
-    ]
+    both = _both(scores, owner, names, prefix)
+    own = np.arange(len(scores)) if owner is None else np.asarray(owner)
+    return _metrics(both, split, own, tie_rule)
 
 
 def dual_softmax(cosines: NDArray, over: str = "texts") -> NDArray[np.float64]:
@@ -142,6 +135,8 @@ def dual_softmax(cosines: NDArray, over: str = "texts") -> NDArray[np.float64]:
     Raises:
         ValueError: `over` is neither "texts" nor "videos". NotFinite: NaN or infinite cosines.
     """
+    from scipy.special import softmax
+
     if over not in ("texts", "videos"):
         raise ValueError(f"over must be texts or videos, not {over!r}")
     x = np.asarray(cosines, dtype=np.float64)
@@ -164,40 +159,131 @@ def dsl_metrics(
             without DSL; "videos", the queries, is the mirror image of text to video.
     """
     _check_rule(tie_rule)
-    to_video = ranking(dual_softmax(cosines))
-    to_text = ranking(dual_softmax(cosines, reverse_prior).T)
-    return [
-        *_direction(to_video, split, tie_rule, "dsl_t2v"),
-        *_direction(to_text, split, tie_rule, "dsl_v2t"),
-    ]
+    both = _after_dual_softmax(cosines, reverse_prior)
+    return _metrics(both, split, np.arange(len(cosines)), tie_rule)
+
+
+def rankings(
+    scores: NDArray, captions: NDArray, cosines: NDArray | None = None
+) -> dict[str, Ranking]:
+    """Where texts find their videos and videos their texts: "t2v" and "v2t" -> ranking.
+
+    Also "dsl_t2v" and "dsl_v2t", after the dual softmax, where there are cosines and one caption each.
+
+    Args:
+        scores, cosines: [V, texts], the captions of each video side by side, in the order of the videos.
+        captions: how many captions each video has, [V].
+
+    Raises:
+        NotFinite: NaN or infinite scores. ValueError: a video without a caption.
+    """
+    single = bool((captions == 1).all())
+    found = _both(scores.T, None if single else _owner(captions))
+    if single and cosines is not None:
+        found |= _after_dual_softmax(cosines.T)
+    return found
+
+
+def caption_metrics(
+    found: Mapping[str, Ranking],
+    split: str,
+    captions: NDArray,
+    tie_rule: str = "pessimistic",
+    ids: NDArray | None = None,
+    groups: NDArray | None = None,
+) -> list[Metric]:
+    """The metrics of `retrieval_metrics` and `dsl_metrics` from `rankings`.
+
+    Args:
+        captions: how many captions each video has, [V].
+        ids: names of the videos, [V]; their rows, if not given.
+        groups: what each video shares a source with, [V], "" for nothing; None: nothing for all.
+    """
+    return _metrics(found, split, _owner(captions), tie_rule, ids, groups)
+
+
+def _owner(captions: NDArray) -> NDArray[np.int64]:
+    return np.repeat(np.arange(len(captions)), captions)
+
+
+def _both(
+    scores: NDArray, owner: NDArray | None, names: Sequence[str] | None = None, prefix: str = ""
+) -> dict[str, Ranking]:
+    """Both directions of scores [texts, V]."""
+    to_video, groups = ranking(scores, owner, names), scores
+    if owner is not None:
+        captions = np.bincount(np.asarray(owner), minlength=scores.shape[1])
+        if (captions == 0).any():
+            lacking = np.flatnonzero(captions == 0)
+            raise ValueError(f"{len(lacking)} videos have no caption, first column {lacking[0]}")
+        groups = best_caption(scores, owner)
+    return {f"{prefix}t2v": to_video, f"{prefix}v2t": ranking(groups.T)}
+
+
+def _after_dual_softmax(cosines: NDArray, reverse_prior: str = "texts") -> dict[str, Ranking]:
+    """Both directions of cosines [texts, V]."""
+    weighted = dual_softmax(cosines)
+    back = weighted if reverse_prior == "texts" else dual_softmax(cosines, reverse_prior)
+    return {"dsl_t2v": ranking(weighted), "dsl_v2t": ranking(back.T)}
+
+
+def _metrics(
+    found: Mapping[str, Ranking],
+    split: str,
+    owner: NDArray,
+    tie_rule: str,
+    ids: NDArray | None = None,
+    groups: NDArray | None = None,
+) -> list[Metric]:
+    """The metrics of every way; `owner`: the video of each text."""
+    _check_rule(tie_rule)
+    captions = np.bincount(owner)
+    several = bool((captions > 1).any())
+    videos = numbered(len(captions)) if ids is None else ids
+    texts = videos[owner]
+    shared = None if groups is None else groups[owner]
+    if several:  # captions of one video are drawn together
+        shared = texts if shared is None else np.where(shared == "", texts, shared)
+        order = np.argsort(owner, kind="stable")
+        place = np.empty_like(owner)
+        place[order] = np.arange(len(owner)) - np.repeat(np.cumsum(captions) - captions, captions)
+        texts = np.char.add(np.char.add(texts, "#"), place.astype(str))
+    metrics: list[Metric] = []
+    for way, one in found.items():
+        if "t2v" in way:
+            metrics += _direction(one, split, tie_rule, way, texts, shared, several)
+        else:
+            metrics += _direction(one, split, tie_rule, way, videos, groups)
+    return metrics
 
 
 def _direction(
-    found: Ranking, split: str, tie_rule: str, name: str, lower_median: bool = False
+    found: Ranking,
+    split: str,
+    tie_rule: str,
+    way: str,
+    ids: NDArray,
+    groups: NDArray | None,
+    lower_median: bool = False,
 ) -> list[Metric]:
     """The metrics of one direction, `lower_median` as the reference has it for several captions."""
     as_sorted = lower_median and tie_rule == "reference"
     rule = "pessimistic" if as_sorted else tie_rule
-    ranks = found.ranks(rule)
-    n = len(ranks)
+    of, ranks = found.entries(rule), found.ranks(rule)
+    names, shared = ids[of], None if groups is None else groups[of]
     metrics = []
     for depth in DEPTHS:
         hits = found.hits(depth, rule)
         count = None if rule == "expected" else int(hits.sum())
-        metrics.append(Metric(f"{name}_r{depth}", float(100 * hits.mean()), split, n, count))
-    median = np.sort(ranks)[(n - 1) // 2] if as_sorted else np.median(ranks)
-    tied = int((found.tied > 1).sum())
-    for short, value, unit in (
-        ("medr", median, "rank"),
-        ("mnr", ranks.mean(), "rank"),
-        ("tied", tied, "queries"),
+        items = Items(names, hits, shared, "share")
+        metrics.append(measured(f"{way}_r{depth}", split, items, hits=count))
+    tied = (found.tied > 1).astype(np.float64)
+    for short, items, unit in (
+        ("medr", Items(names, ranks, shared, "lower-median" if as_sorted else "median"), "rank"),
+        ("mnr", Items(names, ranks, shared, "mean"), "rank"),
+        ("tied", Items(ids, tied, groups, "sum"), "queries"),
     ):
-        entries = len(found.tied) if short == "tied" else n
-        metrics.append(
-            Metric(
-                f"{name}_{short}", float(value), split, entries, unit=unit, higher_is_better=False
-            )
-        )
+        metrics.append(measured(f"{way}_{short}", split, items, unit=unit, higher_is_better=False))
     return metrics
 
 

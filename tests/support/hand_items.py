@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from vclipbench.leaderboard.statistics.items import Items, Number
+from vclipbench.protocols.metrics import Items, Number
 
 
 def names(n: int, prefix: str = "v") -> NDArray[np.str_]:

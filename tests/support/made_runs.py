@@ -14,7 +14,14 @@ from vclipbench.bench.run import blocks
 from vclipbench.bench.score.evaluate import Scored
 from vclipbench.leaderboard.record.predictions import save_predictions
 from vclipbench.leaderboard.record.record import SCHEMA_VERSION, Record, identity_id, record_text
+from vclipbench.leaderboard.statistics.run_metrics import (
+    aggregates,
+    metric_entries,
+    metric_entry,
+    shares_sources,
+)
 from vclipbench.protocols.base import Protocol
+from vclipbench.protocols.measure import per_class
 from vclipbench.protocols.metric import Metric
 from vclipbench.protocols.split import Data, Plan, Sample, Split, digest
 
@@ -58,9 +65,9 @@ def make_run(
     identity = _identity(protocol, plan, variant, tie_rule, method)
     run_id = identity_id(identity)
     folder = root / protocol_id / method / run_id
-    metrics = [m for part in scored.values() for m in protocol.measure(part.outcome(), tie_rule)]
-    metrics += protocol.summarise(metrics)
-    predictions = save_predictions(folder / "predictions.npz", blocks.prediction_arrays(scored))
+    outcomes = {name: part.outcome for name, part in scored.items()}
+    metrics = blocks.metric_blocks(protocol, scored, tie_rule)
+    predictions = save_predictions(folder / "predictions.npz", blocks.prediction_arrays(outcomes))
     record = Record.model_validate(
         {
             "schema_version": SCHEMA_VERSION,
@@ -79,8 +86,8 @@ def make_run(
             "exposure": {"training_data": {}, "class_overlap": [], "declared": "full"},
             "metrics": _entries(metrics, scored, protocol.dataset, tie_rule, intervals),
             "primary": protocol.primary,
-            "per_class": blocks.per_class(scored),
-            "aggregates": blocks.aggregates(metrics),
+            "per_class": per_class(outcomes),
+            "aggregates": aggregates(metrics),
             "predictions": predictions,
         }
     )
@@ -127,11 +134,10 @@ def mend(path: Path) -> Path:
     rebuilt = Rebuilt(record, load_predictions(path.with_name("predictions.npz")))
     metrics = rebuilt.metrics(find_protocol(record.identity.protocol.id))
     pairs = zip(metrics, rebuilt.intervals(metrics), strict=True)
-    scored = {name: rebuilt.scored(name) for name in rebuilt.names}
     content = json.loads(path.read_text()) | {
-        "metrics": [blocks._entry(metric, found) for metric, found in pairs],
-        "per_class": blocks.per_class(scored),
-        "aggregates": blocks.aggregates(metrics),
+        "metrics": [metric_entry(metric, found) for metric, found in pairs],
+        "per_class": per_class(rebuilt.outcomes),
+        "aggregates": aggregates(metrics),
     }
     path.write_text(json.dumps(content, sort_keys=True, indent=1) + "\n")
     return path
@@ -172,12 +178,13 @@ def _entries(
 ) -> list[dict[str, Any]]:
     """Metrics as a finishing run writes them; those of equal scores are computed once."""
     if not intervals:
-        return [blocks._entry(metric, None) for metric in metrics]
+        return [metric_entry(metric, "left out to save time") for metric in metrics]
     about = [dataset, tie_rule, *(str(metric) for metric in metrics)]
     about += [hashlib.sha256(part.scores.tobytes()).hexdigest() for part in scored.values()]
     key = digest(about)
     if key not in _KNOWN:
-        _KNOWN[key] = blocks.metric_entries(metrics, scored, dataset, tie_rule)
+        shared = shares_sources(part.outcome.groups for part in scored.values())
+        _KNOWN[key] = metric_entries(metrics, shared)
     return _KNOWN[key]
 
 

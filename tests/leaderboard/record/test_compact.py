@@ -9,7 +9,6 @@ from vclipbench.leaderboard.record.compact import (
     compact_captions,
     dense_ranks,
     rankings_of,
-    score_table,
 )
 from vclipbench.leaderboard.record.predictions import (
     load_predictions,
@@ -17,7 +16,6 @@ from vclipbench.leaderboard.record.predictions import (
     save_predictions,
 )
 from vclipbench.leaderboard.record.record import PredictionsFile, parse_record
-from vclipbench.protocols.metrics.retrieval import ranking
 
 FAMILIES = ("zs-shapes", "b2n-shapes", "fs-shapes", "full-shapes", "ret-shapes", "ml-shapes")
 
@@ -98,17 +96,6 @@ def test_dense_ranks_keep_order_and_ties():
     assert ranks.dtype == np.uint8
     assert ranks.tolist() == [[1, 0, 1, 2], [0, 0, 0, 0]]
     assert dense_ranks(np.arange(300.0)[None]).dtype == np.uint16
-
-
-def test_a_table_made_up_ranks_as_told():
-    rng = np.random.default_rng(0)
-    scores = rng.integers(0, 4, (50, 9))
-    own = rng.integers(0, 9, 50)
-    told = ranking(scores, own)
-    again = ranking(score_table(told.larger, told.tied, own, 9), own)
-    assert (again.larger == told.larger).all()
-    assert (again.tied == told.tied).all()
-    assert len(np.unique(told.tied)) > 2
 
 
 @pytest.mark.parametrize(("rank", "tied"), [(0, 1), (1, 2), (1, 0), (4, 1), (1.5, 1)])

@@ -13,10 +13,9 @@ from vclipbench.leaderboard.statistics.bootstrap import (
     intervals,
     percentiles,
     tail,
-    value_of,
 )
 from vclipbench.leaderboard.statistics.intervals import wilson
-from vclipbench.leaderboard.statistics.items import Items, Number
+from vclipbench.protocols.metrics import Items, Number, value_of
 
 
 def every_rule(rng, n=40, labels=3):
@@ -30,10 +29,11 @@ def every_rule(rng, n=40, labels=3):
     }
     one |= {
         rule: Items(ids, scores, groups, rule, marks)
-        for rule in ("map", "micro_ap", "f1_best", "threshold_best")
+        for rule in ("map", "micro_ap", "f1_best", "threshold_best", "threshold")
     }
     one["ratio"] = Items(ids, ranks, groups, "ratio", ranks + 2)
-    one["ece"] = Items(ids, rng.normal(size=(n, 5)), groups, "ece", np.full(n, 3.0))
+    one["ece"] = Items(ids, rng.random((n, labels)), groups, "ece", marks)
+    one["share"] = Items(ids, 1.0 * (rng.random(n) < 0.4), groups, "share")
     return one
 
 

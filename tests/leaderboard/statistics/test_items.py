@@ -6,16 +6,9 @@ import numpy as np
 import pytest
 from vclipbench.leaderboard.record.blocks import SplitData
 from vclipbench.leaderboard.record.compact import compact_captions, compact_classes
-from vclipbench.leaderboard.statistics.bootstrap import value_of
-from vclipbench.leaderboard.statistics.items import (
-    Number,
-    _ways,
-    items,
-    numbers,
-    scores_of,
-    split_items,
-)
+from vclipbench.leaderboard.statistics.items import items, numbers, scores_of, split_items
 from vclipbench.protocols.measure import measure, target_of
+from vclipbench.protocols.metrics import Number, rankings, value_of
 from vclipbench.protocols.split import Outcome, Sample, Split
 
 RULES = ("pessimistic", "expected", "reference")
@@ -129,7 +122,8 @@ def test_captions(rule, several):
     stored = arrays(of)
     found = agree(of, stored, rule)
     assert ("dsl_t2v_r1", "test") in found or several
-    agree(of, compact_captions(stored, _ways(stored), rule), rule)
+    ways = rankings(scores, counts, cosines)
+    agree(of, compact_captions(stored, ways, rule), rule)
 
 
 def test_captions_of_a_video_are_one_unit():

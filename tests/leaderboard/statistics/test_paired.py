@@ -7,7 +7,6 @@ import pytest
 from hand_items import clips, names
 from scipy.stats import binom, binomtest, t
 from script_modules import load_script
-from vclipbench.leaderboard.statistics.items import Items, Number
 from vclipbench.leaderboard.statistics.paired import (
     check_same_items,
     compare,
@@ -16,6 +15,7 @@ from vclipbench.leaderboard.statistics.paired import (
     smallest_discordant,
 )
 from vclipbench.leaderboard.statistics.ranking import rank_intervals
+from vclipbench.protocols.metrics import Items, Number
 
 
 def one_side(only_a, only_b, both=30, neither=20):

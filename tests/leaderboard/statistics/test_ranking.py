@@ -7,10 +7,10 @@ import doctest
 import numpy as np
 import pytest
 from vclipbench.leaderboard.statistics import ranking
-from vclipbench.leaderboard.statistics.items import Items, Number
 from vclipbench.leaderboard.statistics.ranking import rank_intervals
 from vclipbench.leaderboard.tables.cells import Column
 from vclipbench.leaderboard.tables.ranks import column_number
+from vclipbench.protocols.metrics import Items, Number
 
 
 def names(n, prefix="v"):
