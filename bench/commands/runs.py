@@ -24,7 +24,7 @@ Where = Annotated[
 ]
 
 
-class Format(StrEnum):
+class RunsFormat(StrEnum):
     """How the list is written."""
 
     TEXT = "text"
@@ -45,8 +45,8 @@ def runs(
     ] = None,
     seed: Annotated[list[int] | None, typer.Option(help="Only this seed; repeatable.")] = None,
     format: Annotated[
-        Format, typer.Option("--format", help="Text to read, CSV or JSON to compute with.")
-    ] = Format.TEXT,
+        RunsFormat, typer.Option("--format", help="Text to read, CSV or JSON to compute with.")
+    ] = RunsFormat.TEXT,
     strict: Annotated[
         bool, typer.Option("--strict", help="Fail if a file is no valid record.")
     ] = False,
@@ -175,10 +175,10 @@ def _facts(record: Record) -> list[tuple[str, Any]]:
     return found
 
 
-def _write(lines: list[dict[str, Any]], format: Format) -> None:
-    if format is Format.JSON:
+def _write(lines: list[dict[str, Any]], format: RunsFormat) -> None:
+    if format is RunsFormat.JSON:
         typer.echo(json.dumps(lines, indent=1))
-    elif format is Format.CSV:
+    elif format is RunsFormat.CSV:
         from ..find_runs import COLUMNS
 
         text = io.StringIO()

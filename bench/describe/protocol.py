@@ -18,12 +18,12 @@ from ..terminal import Rows, two_columns, wrapped
 from .settings import setting_lines
 
 if TYPE_CHECKING:
-    from ..registry import Entry
+    from ..registry import Registration
 
 PAGE = "docs/protocols/faults.md"
 
 
-def protocol_lines(entry: Entry, protocol: Protocol, words: list[str]) -> list[str]:
+def protocol_lines(entry: Registration, protocol: Protocol, words: list[str]) -> list[str]:
     """All about a protocol, in plain text.
 
     Args:

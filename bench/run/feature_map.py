@@ -64,7 +64,7 @@ def features(record: Record, ids: Sequence[str], root: Path, here: Here) -> NDAr
         if not trainings.is_done(root, planned):
             raise RunFailed(f"the training {planned.id} of the run is not in {root}")
         trainings.obtain(root, plan, planned, [], device, lambda step, values: None)
-    if "patching" in plan.identity["eval"]:
+    if plan.identity.eval.patching is not None:
         patch(plan.method, plan.patching)
     if not any(True for _ in plan.method.parameters()):
         raise RunFailed("a method without weights has no features")

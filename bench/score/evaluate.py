@@ -17,7 +17,7 @@ from ...protocols.split import Outcome
 from ..errors import RunFailed
 from ..plan.prompts import prompts_of, templates_of
 from .feature_rows import joined, on_cpu, rows
-from .feature_store import Entry, FeatureStore, text_key
+from .feature_store import Encoded, FeatureStore, text_key
 from .reading import Reading
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def class_features(
         fresh = {keys[name]: rows(features, n, n + 1) for n, name in enumerate(some)}
         if store:
             cut = {keys[name]: texts_cut(method, prompts_of([name], templates)) for name in some}
-            store.put({key: Entry(on_cpu(part), [cut[key]]) for key, part in fresh.items()})
+            store.put({key: Encoded(on_cpu(part), [cut[key]]) for key, part in fresh.items()})
         known |= fresh
     try:
         return joined([known[keys[name]] for name in classes], method.device)
@@ -163,7 +163,7 @@ def probe_frames(clips: Tensor, probe: str | None) -> dict[str, Tensor]:
 
 
 @dataclass
-class _Table:
+class _ScoreTable:
     """Scores of a split while it is being scored, row by row, in whatever order."""
 
     method: Method
@@ -208,7 +208,7 @@ def evaluate_split(
     spent, clock = 0.0, time.perf_counter()
     with _autocast(config, device):
         text = class_features(method, texts, templates, store)
-        table = _Table(method, text, views, merge, (len(samples), len(texts)))
+        table = _ScoreTable(method, text, views, merge, (len(samples), len(texts)))
         reading = Reading(samples, config, preprocess, store)
         spent += time.perf_counter() - clock
         for places, known in reading.known():
@@ -230,7 +230,7 @@ def evaluate_split(
 def _scored(
     split: Split,
     samples: list[Sample],
-    table: _Table,
+    table: _ScoreTable,
     reading: Reading,
     seconds: dict[str, float],
 ) -> Scored:

@@ -16,7 +16,7 @@ from ...datasets.video.sampling import FrameSampler
 from ..errors import RunFailed
 from ..loading import loader, on_bad
 from .feature_rows import finite, rows
-from .feature_store import Entry, FeatureStore, content_key
+from .feature_store import Encoded, FeatureStore, content_key
 
 if TYPE_CHECKING:
     from ...datasets.video.transforms import Preprocess
@@ -86,7 +86,7 @@ class Reading:
         self._keys: dict[int, str] = {}
         self._left = list(range(len(samples)))
 
-    def known(self) -> Iterator[tuple[Places, list[Entry]]]:
+    def known(self) -> Iterator[tuple[Places, list[Encoded]]]:
         """Places and features of the videos that the store has."""
         if self.store is None:
             return
@@ -140,7 +140,7 @@ class Reading:
         for n, place in enumerate(places):
             part = rows(video, n * self.views, (n + 1) * self.views)
             if place in self._keys and finite(part):
-                entry = Entry(part, self.indices[place], place in self.damaged)
+                entry = Encoded(part, self.indices[place], place in self.damaged)
                 entries[self._keys[place]] = entry
         self.store.put(entries)
 

@@ -69,6 +69,18 @@ class _Trainable(BaseModel):
         return losses
 
 
+class _Runner(Runner):
+    """mmengine's runner, on the device where the method is: left alone it takes a GPU if there is one."""
+
+    def wrap_model(self, model_wrapper_cfg: Any, model: torch.nn.Module) -> torch.nn.Module:
+        """The model as it is: one process trains."""
+        return model
+
+    def resume(self, filename: str, *args: Any, **kwargs: Any) -> None:
+        """Go on from a checkpoint, which is read to the CPU first."""
+        super().resume(filename, *args, **{**kwargs, "map_location": "cpu"})
+
+
 @LOOPS.register_module(name="StreamLoop", force=True)
 class StreamLoop(IterBasedTrainLoop):
     """Iterations of the stream, from the one to resume at; stops cleanly between steps on Ctrl-C."""
@@ -142,7 +154,7 @@ class Resumable(Hook):
                 *numpy_state[2:],
             ],
             "torch": torch.get_rng_state(),
-            "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+            "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else [],
         }
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
@@ -195,7 +207,7 @@ class Averaging(Hook):
         self.sums = {name: value.to(self.method.device) for name, value in sums.items()}
 
 
-class Report(Hook):
+class StepReport(Hook):
     """Tells the caller how far training is."""
 
     def __init__(self, tell: Callable[[int, dict[str, float]], None], accumulate: int):
@@ -237,7 +249,7 @@ def train_stage(
     warmup = round(train.warmup_epochs * steps.per_epoch)
     if train.warmup_share is not None:
         warmup = int(train.warmup_share * steps.total)
-    hooks: list[Hook] = [keeper, Report(tell, steps.accumulate)]
+    hooks: list[Hook] = [keeper, StepReport(tell, steps.accumulate)]
     if train.average_from is not None:
         per_epoch = steps.per_epoch * steps.accumulate
         hooks.insert(0, Averaging(method, train.average_from, per_epoch))
@@ -245,7 +257,7 @@ def train_stage(
         optimiser, train.schedule, steps.total, warmup, train.min_lr_ratio, steps.accumulate
     )
     resuming = (folder / LAST).is_file()
-    runner = Runner(
+    runner = _Runner(
         model=_Trainable(method, texts, len(stream.planned.templates)),
         work_dir=str(folder / "log"),
         train_dataloader=loader(
