@@ -123,7 +123,9 @@ def line_of(record: Record) -> dict[str, Any]:
     }
 
 
-def wanted(lines: Iterable[dict[str, Any]], filters: Mapping[str, Sequence[Any]]) -> list[dict]:
+def chosen(
+    lines: Iterable[dict[str, Any]], filters: Mapping[str, Sequence[Any]]
+) -> list[dict[str, Any]]:
     """The lines whose value is among those wanted, in every column that has some."""
     return [
         line

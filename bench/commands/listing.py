@@ -23,12 +23,12 @@ def list_entries(
     """List methods, protocols or datasets: id, one line, origin."""
     from ..registry import KINDS, entries
 
-    found = {name: entries(name, plugin or ()) for name in ([kind] if kind else KINDS)}
-    for name, known in found.items():
+    by_kind = {name: entries(name, plugin or ()) for name in ([kind] if kind else KINDS)}
+    for name, registered in by_kind.items():
         if sys.stdout.isatty():
-            _table(name, list(known.values()))
+            _table(name, list(registered.values()))
         else:
-            _plain(name if len(found) > 1 else "", list(known.values()))
+            _plain(name if len(by_kind) > 1 else "", list(registered.values()))
 
 
 def _table(title: str, entries: list[Registration]) -> None:

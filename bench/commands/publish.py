@@ -80,28 +80,30 @@ def _refusal(found: Verification, out: Path) -> str | None:
     return None
 
 
-def _maps(found: Verification, data: list[str], plugins: tuple[str, ...]) -> dict[str, np.ndarray]:
+def _maps(
+    verified: Verification, data: list[str], plugins: tuple[str, ...]
+) -> dict[str, np.ndarray]:
     """First split -> its map; nothing, with a sentence, where there can be none."""
     from ..errors import RunFailed, explained
     from ..run.feature_map import feature_map
     from ..run.rerun import Here
 
-    assert found.record is not None
-    assert found.rebuilt is not None
-    split = found.record.identity.protocol.splits[0]
-    above = found.path.resolve().parents  # run, method, protocol, and the folder of runs
+    assert verified.record is not None
+    assert verified.rebuilt is not None
+    split = verified.record.identity.protocol.splits[0]
+    above = verified.path.resolve().parents  # run, method, protocol, and the folder of runs
     try:
         if len(above) < 4:
             raise RunFailed(
-                f"{found.path} lies in no folder of runs, which would hold its features"
+                f"{verified.path} lies in no folder of runs, which would hold its features"
             )
-        ids = found.rebuilt.arrays[split]["ids"].tolist()
-        return {split: feature_map(found.record, ids, above[3], Here(data, plugins))}
+        ids = verified.rebuilt.arrays[split]["ids"].tolist()
+        return {split: feature_map(verified.record, ids, above[3], Here(data, plugins))}
     except Exception as error:
-        known = explained(error)
-        if known is None:
+        explanation = explained(error)
+        if explanation is None:
             raise
-        typer.secho(f"no map   {found.name}: {known[0]}", fg=typer.colors.YELLOW, err=True)
+        typer.secho(f"no map   {verified.name}: {explanation[0]}", fg=typer.colors.YELLOW, err=True)
         return {}
 
 

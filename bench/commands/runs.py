@@ -57,7 +57,7 @@ def runs(
         return
     from ...leaderboard import load_records
     from ..errors import RunFailed, check_choice
-    from ..find_runs import line_of, wanted
+    from ..find_runs import chosen, line_of
 
     for word in status or ():
         check_choice("--status", word, ("done", "partial", "failed", "running"))
@@ -73,7 +73,7 @@ def runs(
         "status": status or [],
         "seed": seed or [],
     }
-    lines = wanted([line_of(record) for record in records], filters)
+    lines = chosen([line_of(record) for record in records], filters)
     _write(lines, format)
     if strict and problems:
         raise typer.Exit(FAILED)

@@ -247,7 +247,7 @@ def _override(text: str) -> tuple[str, Any]:
         ) from None
 
 
-def _agreed(key: str, layers: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
+def _agreed(key: str, layers: Sequence[Layer]) -> str:
     """The one method or protocol that file and command line name."""
     named = [(layer, content[key]) for layer, content in layers if content.get(key) is not None]
     if not named:
@@ -258,7 +258,7 @@ def _agreed(key: str, layers: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
     if len({value for _, value in named}) > 1:
         both = " and ".join(f"{value!r} ({layer})" for layer, value in named)
         raise UserError(f"two {key}s are named: {both}; drop one of them")
-    return named[0][1]
+    return str(named[0][1])
 
 
 def _read_file(path: Path) -> dict[str, Any]:

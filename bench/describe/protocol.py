@@ -94,8 +94,8 @@ def _named(wanted: VideoList) -> str:
 
 
 def _training(protocol: Published) -> list[VideoList]:
-    found = [protocol.target_list(variant, 1) for variant in protocol.variants]
-    lists = [wanted for wanted in found if wanted is not None]
+    targets = [protocol.target_list(variant, 1) for variant in protocol.variants]
+    lists = [target for target in targets if target is not None]
     return lists or [protocol.source]
 
 

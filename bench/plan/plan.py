@@ -109,19 +109,19 @@ def make_plan(
         missing: names of parameters that this file did not have.
     """
     config = resolved.config
-    wanted = tuple(method.stages(protocol.target))
-    known = tuple(stage.name for stage in wanted)
+    open_stages = tuple(method.stages(protocol.target))
+    names = tuple(stage.name for stage in open_stages)
     if init is not None:
-        wanted = tuple(s for s in wanted if _is_open(s, method, protocol, missing))
-    data = data_of(config, protocol, {stage.data for stage in wanted})
+        open_stages = tuple(s for s in open_stages if _is_open(s, method, protocol, missing))
+    data = data_of(config, protocol, {stage.data for stage in open_stages})
     lists = _checked_lists(config, protocol, variant, seed, data)
     preprocess = preprocessing(resolved, method)
     start = {**_start(resolved, method, init), "preprocess": _pixels(config, preprocess)}
     if lists.train:
-        _check_stages(resolved, known)
+        _check_stages(resolved, names)
     if init is not None:
-        _check_complete(wanted if lists.train else (), method, protocol, missing)
-    stages = plan_stages(config, protocol, lists, seed, wanted, start, plugins)
+        _check_complete(open_stages if lists.train else (), method, protocol, missing)
+    stages = plan_stages(config, protocol, lists, seed, open_stages, start, plugins)
     for stage in stages:
         _check_augment(stage, preprocess)
     prompts = _protocol_prompts(resolved, protocol)

@@ -80,10 +80,10 @@ def class_features(
     """
     distinct = list(dict.fromkeys(classes))
     keys = {name: text_key(prompts_of([name], templates), len(templates)) for name in distinct}
-    found = store.get(list(keys.values())) if store else {}
-    known = {key: entry.features for key, entry in found.items()}
-    count_cut(method, sum(entry.indices[0] for entry in found.values()))
-    lacking = [name for name in distinct if keys[name] not in known]
+    stored = store.get(list(keys.values())) if store else {}
+    features_of = {key: entry.features for key, entry in stored.items()}
+    count_cut(method, sum(entry.indices[0] for entry in stored.values()))
+    lacking = [name for name in distinct if keys[name] not in features_of]
     for start in range(0, len(lacking), TEXTS_AT_ONCE):
         some = lacking[start : start + TEXTS_AT_ONCE]
         try:
@@ -94,9 +94,9 @@ def class_features(
         if store:
             cut = {keys[name]: texts_cut(method, prompts_of([name], templates)) for name in some}
             store.put({key: Encoded(on_cpu(part), [cut[key]]) for key, part in fresh.items()})
-        known |= fresh
+        features_of |= fresh
     try:
-        return joined([known[keys[name]] for name in classes], method.device)
+        return joined([features_of[keys[name]] for name in classes], method.device)
     except RuntimeError:  # features of tokens, which are as long as the longest text beside them
         return method.encode_classes(prompts_of(classes, templates), len(templates))
 
