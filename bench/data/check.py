@@ -178,7 +178,7 @@ def _check_wanted(id: str, wanted: Wanted) -> None:
     splits = splits_of(id)
     for name in wanted.splits:
         if name not in splits:
-            hint = did_you_mean(name, splits) or f"; there are {', '.join(known)}"
+            hint = did_you_mean(name, splits) or f"; there are {', '.join(splits)}"
             raise UserError(f"{id} has no split {name!r}{hint}")
     sets = CLASS_NAMES if id in _CLASSES and id != "charades" else ("official",)
     check_choice("--class-names", wanted.class_names, sets)
