@@ -11,7 +11,7 @@ PACKAGES := bench datasets leaderboard methods protocols
 
 export OMP_NUM_THREADS ?= 2
 
-.PHONY: demo test leaderboard lint format constraints clean
+.PHONY: demo test leaderboard lint imports types format constraints clean
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
@@ -30,11 +30,18 @@ test: $(STAMP)  ## two processes of one thread each, file by file, the longest f
 leaderboard: $(STAMP)  ## LEADERBOARD.md and docs/leaderboard, from the records there
 	$(BIN)/python scripts/make_leaderboard.py
 
-lint: $(STAMP)
+lint: $(STAMP) imports types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	mkdir -p $(TYPES) && ln -sfn $(CURDIR) $(TYPES)/vclipbench
+	$(BIN)/codespell
+
+$(TYPES)/vclipbench: $(STAMP)  # the root under the name of the package
+	mkdir -p $(TYPES) && ln -sfn $(CURDIR) $@
+
+imports: $(TYPES)/vclipbench  ## who may import whom
 	cd $(TYPES) && $(CURDIR)/$(BIN)/lint-imports vclipbench/pyproject.toml --no-logo
+
+types: $(TYPES)/vclipbench
 	cd $(TYPES) && $(CURDIR)/$(BIN)/mypy --config-file vclipbench/pyproject.toml $(PACKAGES:%=-p vclipbench.%)
 
 format: $(STAMP)

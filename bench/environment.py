@@ -11,9 +11,12 @@ import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import __version__
+
+if TYPE_CHECKING:
+    import torch
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = (
@@ -71,11 +74,15 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def environment() -> dict[str, Any]:
-    """The `environment` block of a record."""
+def environment(device: torch.device) -> dict[str, Any]:
+    """The `environment` block of a record.
+
+    Args:
+        device: on which the run takes place; GPUs that it does not use are not named.
+    """
     import torch
 
-    cuda = torch.cuda.is_available()
+    cuda = device.type == "cuda"
     return {
         "version": __version__,
         **_commit(),

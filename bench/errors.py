@@ -8,17 +8,6 @@ from collections.abc import Iterable
 USAGE, FAILED, INTERRUPTED = 2, 1, 130
 """Exit codes: bad usage, config or id; a run that failed; Ctrl-C."""
 
-# Errors of the folders that know nothing of bench, by class name: looking them up imports nothing.
-_DOMAIN = {
-    "CacheError": FAILED,
-    "DatasetError": USAGE,
-    "ProtocolError": USAGE,
-    "ReaderMissing": USAGE,
-    "StoreError": FAILED,
-    "VideoError": FAILED,
-    "WeightsError": USAGE,
-}
-
 
 class UserError(Exception):
     """Bad usage, a bad config or an unknown id; the message says what would be right."""
@@ -33,13 +22,15 @@ class RunFailed(UserError):
 
 
 def explained(error: BaseException) -> tuple[str, int] | None:
-    """Message and exit code of an error meant for the user; None for anything else (a bug)."""
-    if isinstance(error, UserError):
-        return str(error), error.exit_code
-    package = __name__.split(".")[0]
+    """Message and exit code of an error meant for the user; None for anything else (a bug).
+
+    Errors meant for the user are classes of this package, and plugins' own below them, that have an
+    `exit_code`: folders that know nothing of bench say it themselves.
+    """
+    package = f"{__name__.split('.')[0]}."
     for cls in type(error).__mro__:
-        if cls.__name__ in _DOMAIN and cls.__module__.startswith(f"{package}."):
-            return str(error), _DOMAIN[cls.__name__]
+        if "exit_code" in vars(cls) and cls.__module__.startswith(package):
+            return str(error), int(vars(cls)["exit_code"])
     return None
 
 

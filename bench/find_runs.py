@@ -77,7 +77,7 @@ def _of_word(word: str, results: Path) -> list[Path]:
 
 
 @dataclass(frozen=True)
-class Read:
+class RecordFile:
     """A record as it stands in its file; `version` is that of the schema it was written by."""
 
     path: Path
@@ -86,7 +86,7 @@ class Read:
     text: str
 
 
-def read_record(path: Path) -> Read:
+def read_record(path: Path) -> RecordFile:
     """The record of a file.
 
     Raises:
@@ -102,7 +102,7 @@ def read_record(path: Path) -> Read:
     except (ValueError, RecursionError) as error:
         reason = " ".join(str(error).split()) or one_line(error)
         raise StoreError(f"{path}: {reason}") from None
-    return Read(path, record, json.loads(text)["schema_version"], text)
+    return RecordFile(path, record, json.loads(text)["schema_version"], text)
 
 
 def line_of(record: Record) -> dict[str, Any]:
@@ -123,7 +123,9 @@ def line_of(record: Record) -> dict[str, Any]:
     }
 
 
-def wanted(lines: Iterable[dict[str, Any]], filters: Mapping[str, Sequence[Any]]) -> list[dict]:
+def chosen(
+    lines: Iterable[dict[str, Any]], filters: Mapping[str, Sequence[Any]]
+) -> list[dict[str, Any]]:
     """The lines whose value is among those wanted, in every column that has some."""
     return [
         line

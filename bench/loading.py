@@ -19,8 +19,8 @@ def single_thread(_: int) -> None:
 
 
 def loader(
-    dataset: Dataset, workers: int, sampler: Sampler[int] | None = None, **more: Any
-) -> DataLoader:
+    dataset: Dataset[Any], workers: int, sampler: Sampler[int] | None = None, **more: Any
+) -> DataLoader[Any]:
     """A loader whose results do not depend on the number of workers."""
     import cv2
 

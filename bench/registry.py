@@ -33,7 +33,7 @@ Plugins = Sequence[str | Path]
 
 
 @dataclass(frozen=True)
-class Entry:
+class Registration:
     """One id.
 
     Attributes:
@@ -55,13 +55,13 @@ class _Broken(Exception):
     """Why a plugin cannot be used, in one line."""
 
 
-def entries(kind: str, plugins: Plugins = ()) -> dict[str, Entry]:
+def entries(kind: str, plugins: Plugins = ()) -> dict[str, Registration]:
     """Everything of a kind; plugins are imported to see whether they work.
 
     Raises:
         UserError: no such kind, or a plugin file that does not exist.
     """
-    found: dict[str, Entry] = {}
+    found: dict[str, Registration] = {}
     for entry in [*_builtin(kind), *_installed(kind), *_from_files(kind, plugins)]:
         try:
             shown = entry if entry.error else replace(entry, summary=_summary(entry))
@@ -79,7 +79,7 @@ def ids(kind: str, plugins: Plugins = ()) -> list[str]:
     return list(dict.fromkeys(e.id for e in known if e.error is None))
 
 
-def resolve(kind: str, id: str, plugins: Plugins = ()) -> Entry:
+def resolve(kind: str, id: str, plugins: Plugins = ()) -> Registration:
     """The entry of an id, without importing what it names.
 
     Raises:
@@ -152,30 +152,30 @@ def check_files(plugins: Plugins) -> None:
             raise UserError(f"plugin file {entry.origin} is broken: {entry.error}")
 
 
-def _builtin(kind: str) -> list[Entry]:
+def _builtin(kind: str) -> list[Registration]:
     if kind not in KINDS:
         raise UserError(f"unknown kind {kind!r}{did_you_mean(kind, KINDS)} ({', '.join(KINDS)})")
     known = _SOURCES[kind].BUILTIN
     if kind == "datasets":  # the catalogue gives the line itself
-        return [Entry(id, kind, "", summary) for id, summary in known.items()]
-    return [Entry(id, kind, target) for id, target in known.items()]
+        return [Registration(id, kind, "", summary) for id, summary in known.items()]
+    return [Registration(id, kind, target) for id, target in known.items()]
 
 
-def _installed(kind: str) -> list[Entry]:
+def _installed(kind: str) -> list[Registration]:
     """What installed distributions declare, not yet imported."""
     points = entry_points(group=_SOURCES[kind].ENTRY_POINTS)
-    return [Entry(p.name, kind, f"{p.module}:{p.attr}", origin=_origin(p)) for p in points]
+    return [Registration(p.name, kind, f"{p.module}:{p.attr}", origin=_origin(p)) for p in points]
 
 
 def _origin(point: EntryPoint) -> str:
     return f"{point.dist.name} {point.dist.version}" if point.dist else "an entry point"
 
 
-def _taken(by: Entry) -> str:
+def _taken(by: Registration) -> str:
     return f"the id is taken ({by.origin}); it needs another one"
 
 
-def _summary(entry: Entry) -> str:
+def _summary(entry: Registration) -> str:
     if entry.summary:
         return entry.summary
     if entry.kind == "methods":
@@ -185,7 +185,7 @@ def _summary(entry: Entry) -> str:
     return (text or "").strip().split("\n")[0]
 
 
-def _card(entry: Entry) -> Card:
+def _card(entry: Registration) -> Card:
     from ..methods.card import Card
 
     try:
@@ -198,7 +198,7 @@ def _card(entry: Entry) -> Card:
         raise _Broken(f"its card is wrong: {one_line(error)}") from None
 
 
-def _object(entry: Entry) -> Any:
+def _object(entry: Registration) -> Any:
     try:
         return _load(entry)
     except _Broken as error:
@@ -206,7 +206,7 @@ def _object(entry: Entry) -> Any:
         raise UserError(text) from None
 
 
-def _load(entry: Entry) -> Any:
+def _load(entry: Registration) -> Any:
     """The object that an entry names, checked to be what it says."""
     module, _, path = entry.target.partition(":")
     try:
@@ -239,7 +239,7 @@ class _File:
 _FILES: dict[Path, _File] = {}
 
 
-def _from_files(kind: str, plugins: Plugins) -> list[Entry]:
+def _from_files(kind: str, plugins: Plugins) -> list[Registration]:
     found = []
     for plugin in plugins:
         path = Path(plugin).expanduser().resolve()
@@ -249,10 +249,10 @@ def _from_files(kind: str, plugins: Plugins) -> list[Entry]:
             _FILES[path] = _import_file(path)
         brought = _FILES[path]
         if brought.error:
-            found.append(Entry(path.name, kind, "", origin=str(plugin), error=brought.error))
+            found.append(Registration(path.name, kind, "", origin=str(plugin), error=brought.error))
         elif kind != "datasets":
             targets = getattr(brought, kind).items()
-            found += [Entry(id, kind, target, origin=str(plugin)) for id, target in targets]
+            found += [Registration(id, kind, target, origin=str(plugin)) for id, target in targets]
     return found
 
 

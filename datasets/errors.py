@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 class DatasetError(Exception):
     """The videos or their list are not as they should be; the message is one sentence."""
 
+    exit_code = 2
+
 
 class MissingAnnotation(DatasetError):
     """An annotation file that is not in the root.

@@ -79,16 +79,21 @@ class Stage:
     replaceable: bool = False
     same_as: str | None = None
 
+    def names(self, model: nn.Module) -> list[str]:
+        """Names of the parameters that learn, in the model's order."""
+
+        def among(name: str, patterns: tuple[str, ...]) -> bool:
+            return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+
+        every = (name for name, _ in model.named_parameters())
+        return [name for name in every if among(name, self.trains) and not among(name, self.frozen)]
+
     def apply(self, model: nn.Module) -> list[str]:
-        """Set `requires_grad` everywhere and return the names of what learns."""
-        chosen = []
+        """Set `requires_grad` of every parameter: true for those that learn. Returns their names."""
+        learning = self.names(model)
         for name, parameter in model.named_parameters():
-            wanted = any(fnmatch.fnmatchcase(name, p) for p in self.trains)
-            kept = any(fnmatch.fnmatchcase(name, p) for p in self.frozen)
-            parameter.requires_grad_(wanted and not kept)
-            if wanted and not kept:
-                chosen.append(name)
-        return chosen
+            parameter.requires_grad_(name in set(learning))
+        return learning
 
 
 class Method(nn.Module):

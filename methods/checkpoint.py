@@ -22,6 +22,8 @@ from . import unpickle
 class WeightsError(Exception):
     """Weights that cannot be had, read or fitted; one sentence that says what would be right."""
 
+    exit_code = 2
+
 
 @dataclass
 class LoadReport:

@@ -33,6 +33,8 @@ Progress = Callable[[int], None]
 class ProtocolError(Exception):
     """A protocol that cannot be planned; one sentence that says what would be right."""
 
+    exit_code = 2
+
 
 @dataclass(frozen=True)
 class Protocol(ABC):

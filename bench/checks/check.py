@@ -28,7 +28,7 @@ NOT_CHECKED: Verdict = "not checked"
 
 
 @dataclass(frozen=True)
-class Finding:
+class Result:
     """One requirement: what was checked, what came out, and why where it is no plain pass."""
 
     requirement: str
@@ -41,7 +41,7 @@ def check_method(
     plugins: Sequence[str | Path] = (),
     protocols: Sequence[str] | None = None,
     tell: Callable[[str], None] = lambda requirement: None,
-) -> list[Finding]:
+) -> list[Result]:
     """Run a method through all requirements, in miniature; what it prints is swallowed.
 
     Args:
@@ -60,11 +60,11 @@ def check_method(
     checks: list[tuple[str, Callable[[], Any]]] = [("it can be built", subject.build)]
     checks += [(text, partial(check, subject)) for text, check in _REQUIREMENTS]
     checks += [(f"run {p}", partial(_run, subject, p)) for p in subject.protocols]
-    findings: list[Finding] = []
+    findings: list[Result] = []
     for requirement, check in checks:
         tell(requirement)
         if findings and findings[0].verdict == FAIL:
-            findings.append(Finding(requirement, NOT_CHECKED, "it cannot be built"))
+            findings.append(Result(requirement, NOT_CHECKED, "it cannot be built"))
             continue
         with _quiet():
             findings.append(_finding(requirement, check, subject))
@@ -83,16 +83,16 @@ def shapes_protocols(plugins: Sequence[str] = ()) -> list[str]:
     return found
 
 
-def _finding(requirement: str, check: Callable[[], Any], subject: Subject) -> Finding:
+def _finding(requirement: str, check: Callable[[], Any], subject: Subject) -> Result:
     try:
         note = check()
-        return Finding(requirement, PASS, note or "")
+        return Result(requirement, PASS, note or "")
     except NotApplicable as left:
-        return Finding(requirement, *left.args)
+        return Result(requirement, *left.args)
     except Exception as error:  # whatever the method does
         known = isinstance(error, Unmet) or explained(error)
         text = " ".join(str(error).split()) if known else one_line(error)
-        return Finding(requirement, FAIL, shorten(text, 200) + _place(error, subject))
+        return Result(requirement, FAIL, shorten(text, 200) + _place(error, subject))
 
 
 def _place(error: Exception, subject: Subject) -> str:

@@ -44,7 +44,7 @@ def _trial(subject: Subject, id: str) -> Trial | None:
         trial = Trial(method, id, set(), [])
         for stage in stages:
             trial.faults += _train_stage(method, stage, batch_of(stage, target, subject.frames))
-            trial.learned.update(stage.apply(method))
+            trial.learned.update(stage.names(method))
             method.enter(None)
         method.eval()
         subject.trials[key] = trial

@@ -10,7 +10,7 @@ import typer
 from .options import Plugins
 
 if TYPE_CHECKING:
-    from ..checks import Finding
+    from ..checks import Result
 
 app = typer.Typer(help="Check a method of yours.", no_args_is_help=True)
 
@@ -38,7 +38,7 @@ def method(
         raise typer.Exit(FAILED)
 
 
-def _show(name: str, findings: list[Finding]) -> None:
+def _show(name: str, findings: list[Result]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text

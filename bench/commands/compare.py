@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ...leaderboard.statistics.paired import Comparison
 
 
-class Format(StrEnum):
+class ComparisonFormat(StrEnum):
     """How the comparison is written."""
 
     TEXT = "text"
@@ -35,7 +35,7 @@ class Format(StrEnum):
 
 
 @dataclass(frozen=True)
-class _Run:
+class _RunNumbers:
     path: Path
     record: Record
     numbers: dict[Key, Number]
@@ -46,7 +46,7 @@ class _Side:
     """The runs of one method, one a seed; `name` tells it from the other sides."""
 
     name: str
-    runs: list[_Run]
+    runs: list[_RunNumbers]
 
     @property
     def record(self) -> Record:
@@ -92,7 +92,9 @@ def compare(
         float | None,
         typer.Option("--margin", metavar="X", help="Say whether the two are equal to within X."),
     ] = None,
-    format: Annotated[Format, typer.Option("--format", help="text, csv or json.")] = Format.TEXT,
+    format: Annotated[
+        ComparisonFormat, typer.Option("--format", help="text, csv or json.")
+    ] = ComparisonFormat.TEXT,
 ) -> None:
     """Compare methods on the same items: differences, intervals, tests."""
     if len(runs) < 2:
@@ -104,9 +106,9 @@ def compare(
     keys = _keys(sides, metric or [], split or [])
     lines = [line for key in keys for line in _lines(key, sides, margin)]
     notes = _notes(sides, lines)
-    if format is Format.TEXT:
+    if format is ComparisonFormat.TEXT:
         _print(sides, lines, notes, margin)
-    elif format is Format.CSV:
+    elif format is ComparisonFormat.CSV:
         typer.echo(_csv(lines), nl=False)
     else:
         content = {"comparisons": [_plain(line) for line in lines], "notes": notes}
@@ -132,7 +134,7 @@ def _sides(words: Sequence[str], results: Path) -> list[_Side]:
     return sides
 
 
-def _load(word: str, results: Path) -> _Run:
+def _load(word: str, results: Path) -> _RunNumbers:
     """A finished run and its numbers, which must be those of its record."""
     from ...leaderboard.record.store import Run
     from ...leaderboard.statistics.items import items, numbers
@@ -150,10 +152,10 @@ def _load(word: str, results: Path) -> _Run:
         raise RunFailed(f"predictions of {path} do not fit its record: {error}") from None
     if wrong := contradiction(record, found):
         raise RunFailed(f"{path}: {wrong}")
-    return _Run(path, record, found)
+    return _RunNumbers(path, record, found)
 
 
-def _check_seeds(word: str, runs: Sequence[_Run]) -> None:
+def _check_seeds(word: str, runs: Sequence[_RunNumbers]) -> None:
     """Runs of one side differ by their seed."""
     names = sorted({run.record.identity.method.name for run in runs})
     if len(names) > 1:
@@ -242,7 +244,7 @@ def _lines(key: Key, sides: Sequence[_Side], margin: float | None) -> list[_Line
     ]
 
 
-def _pairs(a: _Side, b: _Side) -> list[tuple[_Run, _Run]]:
+def _pairs(a: _Side, b: _Side) -> list[tuple[_RunNumbers, _RunNumbers]]:
     """Runs of two sides by seed; a run without a seed goes with every seed of the other."""
     if len(a.runs) == len(b.runs) == 1:
         return [(a.runs[0], b.runs[0])]

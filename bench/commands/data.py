@@ -64,8 +64,8 @@ def describe(
 ) -> None:
     """Say what a dataset is, where its files are got, and the layout wanted."""
     from ...datasets import catalog
-    from ..data.report import say
     from ..describe.dataset import dataset_lines, repository_lines
+    from ..terminal import say
 
     if _is_repository(dataset):
         lines = repository_lines(dataset)

@@ -13,7 +13,7 @@ from .options import Plugins, Videos
 
 if TYPE_CHECKING:
     from ...methods.card import Card
-    from ..registry import Entry
+    from ..registry import Registration
 
 CONFIG = "config"
 
@@ -50,7 +50,7 @@ def describe(
     typer.echo("\n".join(lines))
 
 
-def _find(id: str, kind: str | None, plugins: list[Path]) -> Entry:
+def _find(id: str, kind: str | None, plugins: list[Path]) -> Registration:
     from ..errors import UserError, did_you_mean
     from ..registry import KINDS, ids, resolve
 
@@ -66,7 +66,7 @@ def _find(id: str, kind: str | None, plugins: list[Path]) -> Entry:
     return resolve(holders[0], id, plugins)
 
 
-def _method_lines(entry: Entry, card: Card) -> list[str]:
+def _method_lines(entry: Registration, card: Card) -> list[str]:
     from ..config.resolve import shown
     from ..describe.settings import setting_lines
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ...leaderboard.tables.load import Board
 
 
-class Format(StrEnum):
+class BoardFormat(StrEnum):
     """How a table is written."""
 
     MD = "md"
@@ -36,7 +36,7 @@ def leaderboard(
         bool, typer.Option("--reported", help="Beside the numbers of papers, with verdicts.")
     ] = False,
     format: Annotated[
-        list[Format] | None,
+        list[BoardFormat] | None,
         typer.Option(
             "--format",
             help="md to read, csv and json to compute with, tex for a paper, html for a page, plots "
@@ -63,7 +63,7 @@ def leaderboard(
     if folder and results and folder != results:
         raise UserError(f"two folders of runs are given: {folder} and --results {results}")
     root = results or folder or Path("runs")
-    formats = list(dict.fromkeys(format or [Format.MD]))
+    formats = list(dict.fromkeys(format or [BoardFormat.MD]))
     _check_target(out, formats)
     board = _board(root, reported, ranks)
     for problem in board.problems:
@@ -88,17 +88,17 @@ def _board(root: Path, reported: bool, ranks: bool) -> Board:
     return make_board(root, reported=reported, ranks=ranks)
 
 
-def _check_target(out: Path | None, formats: list[Format]) -> None:
+def _check_target(out: Path | None, formats: list[BoardFormat]) -> None:
     """Some formats are files only, and one file holds one format."""
-    files = [one for one in formats if one in (Format.HTML, Format.PLOTS)]
+    files = [one for one in formats if one in (BoardFormat.HTML, BoardFormat.PLOTS)]
     if out is None and (files or len(formats) > 1):
         raise UserError(f"--format {files[0] if files else formats[1]} needs --out DIR")
-    if out is not None and _is_file(out) and (len(formats) > 1 or formats[0] is Format.PLOTS):
+    if out is not None and _is_file(out) and (len(formats) > 1 or formats[0] is BoardFormat.PLOTS):
         raise UserError(f"--out {out} names one file; give a folder")
 
 
 def _is_file(out: Path) -> bool:
-    return not out.is_dir() and out.suffix.lstrip(".") in {*Format, "markdown", "htm"}
+    return not out.is_dir() and out.suffix.lstrip(".") in {*BoardFormat, "markdown", "htm"}
 
 
 def _explained(board: Board, cell: str) -> list[str]:
@@ -110,17 +110,17 @@ def _explained(board: Board, cell: str) -> list[str]:
         raise UserError(f"--explain: {error}") from None
 
 
-def _emit(board: Board, format: Format, out: Path | None, data: list[str]) -> None:
+def _emit(board: Board, format: BoardFormat, out: Path | None, data: list[str]) -> None:
     from ...leaderboard.tables.formats import WRITERS
 
-    if format is Format.PLOTS:
+    if format is BoardFormat.PLOTS:
         from ...leaderboard.tables.plots import save_plots
 
         assert out is not None
         for path in save_plots(board.table, out):
             typer.echo(path)
         return
-    if format is Format.HTML:
+    if format is BoardFormat.HTML:
         from ...leaderboard.report import build_report
         from ..data.frames import captions_of, frames_of
 

@@ -10,7 +10,7 @@ import typer
 from .options import Plugins
 
 if TYPE_CHECKING:
-    from ..registry import Entry
+    from ..registry import Registration
 
 
 def list_entries(
@@ -23,15 +23,15 @@ def list_entries(
     """List methods, protocols or datasets: id, one line, origin."""
     from ..registry import KINDS, entries
 
-    found = {name: entries(name, plugin or ()) for name in ([kind] if kind else KINDS)}
-    for name, known in found.items():
+    by_kind = {name: entries(name, plugin or ()) for name in ([kind] if kind else KINDS)}
+    for name, registered in by_kind.items():
         if sys.stdout.isatty():
-            _table(name, list(known.values()))
+            _table(name, list(registered.values()))
         else:
-            _plain(name if len(found) > 1 else "", list(known.values()))
+            _plain(name if len(by_kind) > 1 else "", list(registered.values()))
 
 
-def _table(title: str, entries: list[Entry]) -> None:
+def _table(title: str, entries: list[Registration]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -47,7 +47,7 @@ def _table(title: str, entries: list[Entry]) -> None:
     Console().print(table)
 
 
-def _plain(title: str, entries: list[Entry]) -> None:
+def _plain(title: str, entries: list[Registration]) -> None:
     """Columns of text, for pipes and files."""
     width = max((len(entry.id) for entry in entries), default=0)
     lines = [f"{title}:"] if title else []

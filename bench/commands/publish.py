@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from ...leaderboard.record.record import Record
-    from ..verify.check import Finding
+    from ..verify.check import Verification
 
 
 def publish(
@@ -59,7 +59,7 @@ def publish(
         raise RunFailed(f"{refused} of {len(paths)} runs were not published")
 
 
-def _refusal(found: Finding, out: Path) -> str | None:
+def _refusal(found: Verification, out: Path) -> str | None:
     """Why a record is none to publish in a folder; None if it is."""
     from ...leaderboard.record.store import RunStore
 
@@ -80,32 +80,36 @@ def _refusal(found: Finding, out: Path) -> str | None:
     return None
 
 
-def _maps(found: Finding, data: list[str], plugins: tuple[str, ...]) -> dict[str, np.ndarray]:
+def _maps(
+    verified: Verification, data: list[str], plugins: tuple[str, ...]
+) -> dict[str, np.ndarray]:
     """First split -> its map; nothing, with a sentence, where there can be none."""
     from ..errors import RunFailed, explained
     from ..run.feature_map import feature_map
     from ..run.rerun import Here
 
-    assert found.record is not None
-    assert found.rebuilt is not None
-    split = found.record.identity.protocol.splits[0]
-    above = found.path.resolve().parents  # run, method, protocol, and the folder of runs
+    assert verified.record is not None
+    assert verified.rebuilt is not None
+    split = verified.record.identity.protocol.splits[0]
+    above = verified.path.resolve().parents  # run, method, protocol, and the folder of runs
     try:
         if len(above) < 4:
             raise RunFailed(
-                f"{found.path} lies in no folder of runs, which would hold its features"
+                f"{verified.path} lies in no folder of runs, which would hold its features"
             )
-        ids = found.rebuilt.arrays[split]["ids"].tolist()
-        return {split: feature_map(found.record, ids, above[3], Here(data, plugins))}
+        ids = verified.rebuilt.arrays[split]["ids"].tolist()
+        return {split: feature_map(verified.record, ids, above[3], Here(data, plugins))}
     except Exception as error:
-        known = explained(error)
-        if known is None:
+        explanation = explained(error)
+        if explanation is None:
             raise
-        typer.secho(f"no map   {found.name}: {known[0]}", fg=typer.colors.YELLOW, err=True)
+        typer.secho(f"no map   {verified.name}: {explanation[0]}", fg=typer.colors.YELLOW, err=True)
         return {}
 
 
-def _publish(found: Finding, out: Path, maps: dict[str, np.ndarray], force: bool) -> str | None:
+def _publish(
+    found: Verification, out: Path, maps: dict[str, np.ndarray], force: bool
+) -> str | None:
     """Write record and predictions; the reason if they are not written."""
     from ...leaderboard.record.files import write_atomically
     from ...leaderboard.record.predictions import packed_predictions
@@ -142,7 +146,7 @@ def _text(old: str, block: dict[str, Any]) -> str:
 
 
 def _differs(
-    found: Finding, record: Record, arrays: dict[str, dict[str, np.ndarray]]
+    found: Verification, record: Record, arrays: dict[str, dict[str, np.ndarray]]
 ) -> str | None:
     """What the compact predictions would say otherwise; None: all metrics follow from them."""
     from ..verify.check import Check

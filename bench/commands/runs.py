@@ -24,7 +24,7 @@ Where = Annotated[
 ]
 
 
-class Format(StrEnum):
+class RunsFormat(StrEnum):
     """How the list is written."""
 
     TEXT = "text"
@@ -45,8 +45,8 @@ def runs(
     ] = None,
     seed: Annotated[list[int] | None, typer.Option(help="Only this seed; repeatable.")] = None,
     format: Annotated[
-        Format, typer.Option("--format", help="Text to read, CSV or JSON to compute with.")
-    ] = Format.TEXT,
+        RunsFormat, typer.Option("--format", help="Text to read, CSV or JSON to compute with.")
+    ] = RunsFormat.TEXT,
     strict: Annotated[
         bool, typer.Option("--strict", help="Fail if a file is no valid record.")
     ] = False,
@@ -57,7 +57,7 @@ def runs(
         return
     from ...leaderboard import load_records
     from ..errors import RunFailed, check_choice
-    from ..find_runs import line_of, wanted
+    from ..find_runs import chosen, line_of
 
     for word in status or ():
         check_choice("--status", word, ("done", "partial", "failed", "running"))
@@ -73,7 +73,7 @@ def runs(
         "status": status or [],
         "seed": seed or [],
     }
-    lines = wanted([line_of(record) for record in records], filters)
+    lines = chosen([line_of(record) for record in records], filters)
     _write(lines, format)
     if strict and problems:
         raise typer.Exit(FAILED)
@@ -175,10 +175,10 @@ def _facts(record: Record) -> list[tuple[str, Any]]:
     return found
 
 
-def _write(lines: list[dict[str, Any]], format: Format) -> None:
-    if format is Format.JSON:
+def _write(lines: list[dict[str, Any]], format: RunsFormat) -> None:
+    if format is RunsFormat.JSON:
         typer.echo(json.dumps(lines, indent=1))
-    elif format is Format.CSV:
+    elif format is RunsFormat.CSV:
         from ..find_runs import COLUMNS
 
         text = io.StringIO()

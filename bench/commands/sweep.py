@@ -108,12 +108,12 @@ def _protocols(text: str, plugins: tuple[str, ...]) -> list[str]:
     """
     from ..registry import ids, protocol, resolve
 
-    found: list[str] = []
-    known = ids("protocols", plugins)
+    chosen: list[str] = []
+    registered = ids("protocols", plugins)
     for word in _words(text, "protocols"):
-        same = [id for id in known if id != word and _stands_for(word, protocol(id, plugins))]
-        found += same or [resolve("protocols", word, plugins).id]
-    return list(dict.fromkeys(found))
+        same = [id for id in registered if id != word and _stands_for(word, protocol(id, plugins))]
+        chosen += same or [resolve("protocols", word, plugins).id]
+    return list(dict.fromkeys(chosen))
 
 
 def _stands_for(word: str, one: Protocol) -> bool:

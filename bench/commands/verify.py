@@ -10,7 +10,7 @@ import typer
 from .options import Plugins, Videos
 
 if TYPE_CHECKING:
-    from ..verify.check import Finding
+    from ..verify.check import Verification
 
 Runs = Annotated[
     list[str],
@@ -45,7 +45,7 @@ def verify(
 
     plugins = tuple(str(p) for p in plugin or ())
     check_data(data or (), plugins)
-    found: list[Finding] = []
+    found: list[Verification] = []
     with progress() as bar:
         task = bar.add_task("records", total=len(paths), note="")
         for path in paths:
@@ -58,7 +58,7 @@ def verify(
         raise RunFailed(f"{failed} of {len(found)} records are not what they say")
 
 
-def _say_twice(found: list[Finding]) -> None:
+def _say_twice(found: list[Verification]) -> None:
     """Name a run that another file has with other content."""
     last = found[-1]
     for other in found[:-1]:
@@ -71,7 +71,7 @@ def _say_twice(found: list[Finding]) -> None:
                 last.problems.append(f"{text} and other content")
 
 
-def _print(found: Finding) -> None:
+def _print(found: Verification) -> None:
     """One line: what was computed again, or what is wrong."""
     said = "; ".join(filter(None, [found.coverage, *found.notes]))
     notes = f" ({said})" if said else ""

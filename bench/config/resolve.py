@@ -26,8 +26,15 @@ from .schema import RunConfig, leaves, schema_for
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
+    from ...methods.card import Card, Recipe
+    from ...protocols.base import Protocol
+
 SCHEMA, METHOD, PROTOCOL = "schema default", "method default", "protocol default"
 RECIPE, COMMAND_LINE = "method recipe", "command line"
+
+
+Layer = tuple[str, Mapping[str, Any]]
+"""Its name, and what it sets: keys, nested or dotted."""
 
 
 @dataclass(frozen=True)
@@ -76,8 +83,7 @@ def resolve_config(
     layers.insert(0, (PROTOCOL, dict(proto.defaults)))
     schema = schema_for(card.options)
     keys = leaves(schema)
-    facts = {"family": proto.family, "dataset": proto.dataset}
-    recipe = card.recipe(**facts, backbone=str(_merge(layers, keys, []).get("backbone.name")))
+    recipe = _recipe(card, proto, layers, keys)
     if recipe is not None:
         layers.insert(1, (RECIPE, recipe.set))
     problems: list[str] = []
@@ -86,8 +92,26 @@ def resolve_config(
     return _validated(schema, values, sources, problems)
 
 
+def _recipe(
+    card: Card, proto: Protocol, layers: Sequence[Layer], keys: Mapping[str, FieldInfo]
+) -> Recipe | None:
+    """The first recipe for the protocol and the backbone.
+
+    The backbone is the user's; where no file and no flag names one, each recipe is asked about its own, and
+    where it has none about the protocol's.
+    """
+    chosen = _merge(layers, keys, []).get("backbone.name")
+    named = any("backbone.name" in _flatten(each, name, keys, []) for name, each in layers[1:])
+    for recipe in card.recipes:
+        own = {} if named else _flatten(recipe.set, RECIPE, keys, [])
+        backbone = str(own.get("backbone.name", chosen))
+        if recipe.matches(family=proto.family, dataset=proto.dataset, backbone=backbone):
+            return recipe
+    return None
+
+
 def _merge(
-    layers: Iterable[tuple[str, Mapping[str, Any]]],
+    layers: Iterable[Layer],
     keys: Mapping[str, FieldInfo],
     problems: list[str],
     sources: dict[str, str] | None = None,
@@ -112,17 +136,27 @@ def _flatten(
     flat: dict[str, Any] = {}
     for name, value in content.items():
         key = f"{prefix}{name}"
-        if (key in keys and key != "stages") or (key.startswith("stages.") and key.count(".") > 1):
+        if _is_value(key, keys):
             flat[key] = value
-        elif not (key in ("options", "stages") or prefix == "stages.") and not any(
-            k.startswith(f"{key}.") for k in keys
-        ):
+        elif not _is_group(key, keys):
             problems.append(f"unknown config key {key!r} ({layer}); {_hint(key, keys)}")
         elif isinstance(value, Mapping):
             flat |= _flatten(value, layer, keys, problems, f"{key}.")
         else:
             problems.append(f"config key {key!r} ({layer}): {shown(value)} is not a group of keys")
     return flat
+
+
+def _is_value(key: str, keys: Mapping[str, FieldInfo]) -> bool:
+    """Whether a key holds a value. What stands below stages.NAME is checked when the stages are known."""
+    within_stage = key.startswith("stages.") and key.count(".") > 1
+    return within_stage or (key in keys and key != "stages")
+
+
+def _is_group(key: str, keys: Mapping[str, FieldInfo]) -> bool:
+    """Whether a key holds other keys: `options` of a method without any too, and each stage."""
+    stage = key.startswith("stages.") and key.count(".") == 1
+    return stage or key in ("options", "stages") or any(k.startswith(f"{key}.") for k in keys)
 
 
 def _hint(key: str, keys: Mapping[str, FieldInfo]) -> str:
@@ -213,7 +247,7 @@ def _override(text: str) -> tuple[str, Any]:
         ) from None
 
 
-def _agreed(key: str, layers: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
+def _agreed(key: str, layers: Sequence[Layer]) -> str:
     """The one method or protocol that file and command line name."""
     named = [(layer, content[key]) for layer, content in layers if content.get(key) is not None]
     if not named:
@@ -224,7 +258,7 @@ def _agreed(key: str, layers: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
     if len({value for _, value in named}) > 1:
         both = " and ".join(f"{value!r} ({layer})" for layer, value in named)
         raise UserError(f"two {key}s are named: {both}; drop one of them")
-    return named[0][1]
+    return str(named[0][1])
 
 
 def _read_file(path: Path) -> dict[str, Any]:

@@ -35,7 +35,7 @@ from .fields import (
 )
 
 
-class Backbone(Section):
+class BackboneSettings(Section):
     """The CLIP below the method."""
 
     name: str = Field(
@@ -97,7 +97,7 @@ class DataSource(Section):
     )
 
 
-class Views(Section):
+class ViewsSettings(Section):
     """What of a video the method sees."""
 
     frames: Positive = Field(default=8, description="frames per clip")
@@ -146,7 +146,7 @@ class Preprocessing(Section):
         return value
 
 
-class Augment(Section):
+class AugmentSettings(Section):
     """Random changes of a training clip; one draw for all frames of a clip."""
 
     multiscale: list[Annotated[Real, Field(gt=0, le=1)]] = Field(
@@ -234,7 +234,7 @@ class Train(Section):
     checkpoint_every: Annotated[Real, Field(gt=0)] = Field(
         default=20, description="seconds between resumable checkpoints"
     )
-    augment: Augment = Augment()
+    augment: AugmentSettings = AugmentSettings()
 
     @field_validator("micro_batch")
     @classmethod
@@ -310,12 +310,12 @@ class RunConfig(Section):
     method: str = Field(description="id, see `bench list methods`")
     protocol: str = Field(description="id, see `bench list protocols`")
     options: dict[str, Any] = Field(default={}, description="options of the method")
-    backbone: Backbone = Backbone()
+    backbone: BackboneSettings = BackboneSettings()
     checkpoint: str | None = Field(
         default=None, description="a published or own checkpoint, put over the backbone's weights"
     )
     data: DataSource = DataSource()
-    views: Views = Views()
+    views: ViewsSettings = ViewsSettings()
     preprocess: Preprocessing = Preprocessing()
     prompts: Annotated[list[str], BeforeValidator(templates)] = Field(
         default=["a photo of a {}."],

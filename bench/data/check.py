@@ -63,8 +63,8 @@ def check_dataset(id: str, root: Path, wanted: Wanted) -> Report:
     if id in _CLASSES:
         _check_names(report, id, root, wanted, tables)
     if wanted.videos and tables:
-        found = _check_places(report, id, root, card, tables)
-        decode(report, f"checks/{id}.jsonl", found, wanted.jobs)
+        videos = _check_places(report, id, root, card, tables)
+        decode(report, f"checks/{id}.jsonl", videos, wanted.jobs)
     return report
 
 
@@ -175,10 +175,10 @@ def decode(report: Report, place: str, videos: Mapping[str, Path], jobs: int) ->
 
 
 def _check_wanted(id: str, wanted: Wanted) -> None:
-    known = splits_of(id)
+    splits = splits_of(id)
     for name in wanted.splits:
-        if name not in known:
-            hint = did_you_mean(name, known) or f"; there are {', '.join(known)}"
+        if name not in splits:
+            hint = did_you_mean(name, splits) or f"; there are {', '.join(splits)}"
             raise UserError(f"{id} has no split {name!r}{hint}")
     sets = CLASS_NAMES if id in _CLASSES and id != "charades" else ("official",)
     check_choice("--class-names", wanted.class_names, sets)

@@ -18,12 +18,12 @@ from ..terminal import Rows, two_columns, wrapped
 from .settings import setting_lines
 
 if TYPE_CHECKING:
-    from ..registry import Entry
+    from ..registry import Registration
 
 PAGE = "docs/protocols/faults.md"
 
 
-def protocol_lines(entry: Entry, protocol: Protocol, words: list[str]) -> list[str]:
+def protocol_lines(entry: Registration, protocol: Protocol, words: list[str]) -> list[str]:
     """All about a protocol, in plain text.
 
     Args:
@@ -94,8 +94,8 @@ def _named(wanted: VideoList) -> str:
 
 
 def _training(protocol: Published) -> list[VideoList]:
-    found = [protocol.target_list(variant, 1) for variant in protocol.variants]
-    lists = [wanted for wanted in found if wanted is not None]
+    targets = [protocol.target_list(variant, 1) for variant in protocol.variants]
+    lists = [target for target in targets if target is not None]
     return lists or [protocol.source]
 
 

@@ -15,7 +15,7 @@ from ...datasets.video.transforms import (
     Augment,
     Preprocess,
 )
-from ...leaderboard.record.record import identity_id
+from ...leaderboard.record.identity import Identity, identity_id
 from ...protocols.base import Protocol
 from ...protocols.family import family_of
 from ...protocols.split import Data, Plan, Split, digest
@@ -53,7 +53,7 @@ class RunPlan:
     stages: tuple[StagePlan, ...]
     patching: float
     preprocess: Preprocess
-    identity: dict[str, Any]
+    identity: Identity
     run_id: str
     code_digest: str
     encoding_digest: str
@@ -70,7 +70,7 @@ class RunPlan:
 
     def learned(self) -> list[str]:
         """Names of all parameters that some stage trains, sorted."""
-        return sorted({n for s in self.stages for n in s.stage.apply(self.method)})
+        return sorted({n for s in self.stages for n in s.stage.names(self.method)})
 
 
 def limited(lists: Plan, limit: int | None) -> Plan:
@@ -109,30 +109,32 @@ def make_plan(
         missing: names of parameters that this file did not have.
     """
     config = resolved.config
-    wanted = tuple(method.stages(protocol.target))
-    known = tuple(stage.name for stage in wanted)
+    open_stages = tuple(method.stages(protocol.target))
+    names = tuple(stage.name for stage in open_stages)
     if init is not None:
-        wanted = tuple(s for s in wanted if _is_open(s, method, protocol, missing))
-    data = data_of(config, protocol, {stage.data for stage in wanted})
+        open_stages = tuple(s for s in open_stages if _is_open(s, method, protocol, missing))
+    data = data_of(config, protocol, {stage.data for stage in open_stages})
     lists = _checked_lists(config, protocol, variant, seed, data)
     preprocess = preprocessing(resolved, method)
     start = {**_start(resolved, method, init), "preprocess": _pixels(config, preprocess)}
     if lists.train:
-        _check_stages(resolved, known)
+        _check_stages(resolved, names)
     if init is not None:
-        _check_complete(wanted if lists.train else (), method, protocol, missing)
-    stages = plan_stages(config, protocol, lists, seed, wanted, start, plugins)
+        _check_complete(open_stages if lists.train else (), method, protocol, missing)
+    stages = plan_stages(config, protocol, lists, seed, open_stages, start, plugins)
     for stage in stages:
         _check_augment(stage, preprocess)
     prompts = _protocol_prompts(resolved, protocol)
     protocol_digest = protocol.digest(data, prompts, config.views.model_dump())
-    identity = {
+    about = {**start["method"], "stages": _stage_blocks(stages)}
+    said = {
         **start,
+        "method": about,
         "protocol": _protocol_identity(resolved, protocol, protocol_digest, lists),
         "train": {**stages[-1].describe(), "seed": seed} if stages else None,
         "eval": _eval_identity(config, method, seed, patching, bool(stages), init),
     }
-    identity["method"] = {**identity["method"], "stages": _stage_blocks(stages)}
+    identity = Identity.model_validate(said)
     return RunPlan(
         resolved=resolved,
         protocol=protocol,
@@ -212,7 +214,7 @@ def _is_open(stage: Stage, method: Method, protocol: Protocol, missing: Collecti
 
 def _lacking(stage: Stage, method: Method, missing: Collection[str]) -> set[str]:
     """What a stage trains and the checkpoint does not have."""
-    return {*missing, *(f"clip.{name}" for name in missing)} & set(stage.apply(method))
+    return {*missing, *(f"clip.{name}" for name in missing)} & set(stage.names(method))
 
 
 def _check_complete(
@@ -220,7 +222,7 @@ def _check_complete(
 ) -> None:
     """Refuse to evaluate parameters that neither the checkpoint has nor a stage will train."""
     lacking = {n for s in method.stages(protocol.target) for n in _lacking(s, method, missing)}
-    lacking -= {name for s in wanted for name in s.apply(method)}
+    lacking -= {name for s in wanted for name in s.names(method)}
     # the parts of CLIP itself start from the backbone's weights
     fresh = sorted(name for name in lacking if not name.startswith("clip."))
     if fresh:

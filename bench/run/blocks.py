@@ -50,9 +50,9 @@ def split_data(split: Split, scored: Scored, trained: Set[str]) -> dict[str, Any
 def exposure(plan: RunPlan) -> dict[str, Any]:
     """What the weights saw, as far as it is declared, and what of it is in the evaluation."""
     lists = {s.stage.name: s.split for s in plan.stages}
-    own = plan.identity["backbone"]["name"] in ("none", "shapes-tiny")
+    own = plan.identity.backbone.name in ("none", "shapes-tiny")
     dataset, named = plan.protocol.dataset, plan.resolved.config.data.trained_on
-    known = own and plan.identity["init"] is None and not named
+    known = own and plan.identity.init is None and not named
     audits = audits_of(plan)
     data = {stage: [f"{s.dataset or dataset}:{s.name}"] for stage, s in lists.items()}
     return {

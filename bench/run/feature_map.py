@@ -45,9 +45,12 @@ def feature_map(record: Record, ids: Sequence[str], root: Path, here: Here) -> N
 
     # as many neighbours as usual, fewer where there are few videos
     perplexity = min(30.0, (len(ids) - 1) / 3)
-    places = TSNE(perplexity=perplexity, init="pca", random_state=0).fit_transform(found)
+    places: NDArray[np.float32] = TSNE(
+        perplexity=perplexity, init="pca", random_state=0
+    ).fit_transform(found)
     places = places - places.mean(0)
-    return np.round(places * (LIMIT / np.abs(places).max())).astype(np.int16)
+    scaled: NDArray[np.int16] = np.round(places * (LIMIT / np.abs(places).max())).astype(np.int16)
+    return scaled
 
 
 def features(record: Record, ids: Sequence[str], root: Path, here: Here) -> NDArray[np.float32]:
@@ -64,7 +67,7 @@ def features(record: Record, ids: Sequence[str], root: Path, here: Here) -> NDAr
         if not trainings.is_done(root, planned):
             raise RunFailed(f"the training {planned.id} of the run is not in {root}")
         trainings.obtain(root, plan, planned, [], device, lambda step, values: None)
-    if "patching" in plan.identity["eval"]:
+    if plan.identity.eval.patching is not None:
         patch(plan.method, plan.patching)
     if not any(True for _ in plan.method.parameters()):
         raise RunFailed("a method without weights has no features")

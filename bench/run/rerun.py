@@ -80,7 +80,7 @@ class Again(Session):
         """
         from ..train.train import Interrupted
         from . import show
-        from .run import Run
+        from .run import Execution
 
         self.store.check_writable()
         folder = self.store.directory(self.record)
@@ -95,7 +95,7 @@ class Again(Session):
         console.rule(f"{identity.method.name} on {identity.protocol.id}  run {plan.run_id}")
         show.announce(plan, str(device))
         try:
-            return Run(plan, self.store, device, self._origin(), report).do()
+            return Execution(plan, self.store, device, self._origin(), report).do()
         except (Interrupted, KeyboardInterrupt) as stop:
             console.print(f"{str(stop) or 'stopped'}; the same command goes on from there")
             raise KeyboardInterrupt from None

@@ -33,7 +33,7 @@ from . import blocks
 _LEFT_OVER = {"missing_keys", "unexpected_keys", "shape_mismatch"}
 
 
-class Run:
+class Execution:
     """One planned run on its way to a record."""
 
     def __init__(
@@ -48,7 +48,7 @@ class Run:
         self.load_report = load_report
         self.seconds: dict[str, float] = {}
         self.phase = "prepare"
-        protocol, method = plan.identity["protocol"]["id"], plan.identity["method"]["name"]
+        protocol, method = plan.identity.protocol.id, plan.identity.method.name
         self.folder = store.directory((protocol, method, plan.run_id))
         self.record = self._started()
 
@@ -62,12 +62,12 @@ class Run:
                 "created_utc": utc_now(),
                 "limited": resolved.config.data.limit is not None,
                 "identity": self.plan.identity,
-                "environment": environment(),
+                "environment": environment(self.device),
                 "command": {
                     "argv": argv(),
                     "config_resolved": _without_paths(
                         resolved.config.model_dump(mode="json"),
-                        self.plan.identity["method"]["options"],
+                        self.plan.identity.method.options,
                     ),
                     "config_sources": dict(resolved.sources),
                 },
@@ -81,7 +81,7 @@ class Run:
             UserError: the run exists and the strategy is "fail".
         """
         plan, say = self.plan, console.print
-        protocol, method = plan.identity["protocol"]["id"], plan.identity["method"]["name"]
+        protocol, method = plan.identity.protocol.id, plan.identity.method.name
         known = self.store.read(protocol, method, plan.run_id)
         if known is None:
             self._say_what_changed()
@@ -184,7 +184,7 @@ class Run:
             done = trainings.is_done(self.store.root, planned)
             trained |= not done
             self._stage(planned, done, bar)
-        if "patching" in plan.identity["eval"]:  # else the weights are the original ones
+        if plan.identity.eval.patching is not None:  # else the weights are the original ones
             patch(plan.method, plan.patching)
         if trained:
             self._timed("train", start)

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-import os
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...leaderboard.record.store import RunStore
 from ...protocols.lists import forget
 from ..config.resolve import Resolved
 from ..errors import RunFailed, UserError
-from ..plan.data import check_settings
+from ..plan.data import check_settings, data_of
 from ..registry import card, check_files, resolve
 from ..registry import protocol as find_protocol
 from ..terminal import console
+
+if TYPE_CHECKING:
+    import torch
+
+    from ...methods.base import Method
+    from ...methods.checkpoint import LoadReport
+    from ..plan.plan import RunPlan
+
+Init = tuple[dict[str, Any] | None, "LoadReport | None"]
+"""The identity's block on a checkpoint, and the report of loading it; None and None without one."""
 
 
 def _check_reader(reader: str, on_bad_video: str) -> None:
@@ -43,10 +52,7 @@ class Session:
         check_files(plugins)
         _check_reader(resolved.config.data.reader, resolved.config.data.on_bad_video)
         check_settings(resolved.config, self.protocol)
-        forget()
         self._check_declared()
-        if device == "cpu":
-            os.environ["CUDA_VISIBLE_DEVICES"] = ""  # before torch looks
         self.device_name = device
 
     def _check_declared(self) -> None:
@@ -62,9 +68,9 @@ class Session:
         Raises:
             UserError: see its message; finished records stay.
         """
+        forget()  # a list that was read before may be another one now
         if not dry:
             self.store.check_writable()
-
         device = self.device()
         seen: set[str] = set()
         config = self.resolved.config
@@ -85,29 +91,29 @@ class Session:
                 f"records in {self.store.root}; table: bench leaderboard {self.store.root}"
             )
 
-    def _check_plans(self, first: Any) -> None:
+    def _check_plans(self, first: RunPlan) -> None:
         """Plan every variant and seed before the first one starts, so that none is refused hours later."""
-        from ..plan.data import data_of
-
         config = self.resolved.config
         needs = {planned.stage.data for planned in first.stages}
         data = data_of(config, self.protocol, needs)
         for variant, seed in product(self.protocol.variants, config.seeds):
             self.protocol.plan(variant, seed, data)
 
-    def _one(self, plan: Any, report: Any, device: Any, dry: bool) -> None:
+    def _one(
+        self, plan: RunPlan, report: LoadReport | None, device: torch.device, dry: bool
+    ) -> None:
         from ..train.train import Interrupted
         from . import show
-        from .run import Run
+        from .run import Execution
 
-        title = f"{plan.identity['method']['name']} on {self.protocol.id}"
+        title = f"{plan.identity.method.name} on {self.protocol.id}"
         run = f"run {plan.run_id}" if self.resolved.config.data.videos else "lists only"
         console.rule(f"{title}  {plan.lists.variant}  seed {plan.seed}  {run}")
         show.announce(plan, str(device))
         if dry:
             show.settings(plan)
             return
-        work = Run(plan, self.store, device, self._origin(), report)
+        work = Execution(plan, self.store, device, self._origin(), report)
         if not work.wanted(self.if_exists):
             return
         redo = {planned.id for planned in plan.stages if self.if_exists == "redo"} - self.redone
@@ -119,7 +125,7 @@ class Session:
             console.print(f"{what}; the same command goes on from there")
             raise KeyboardInterrupt from None
 
-    def method(self, seed: int) -> tuple[Any, tuple[Any, Any]]:
+    def method(self, seed: int) -> tuple[Method, Init]:
         """The method with its starting weights, and (init block, load report) of the checkpoint."""
         import torch
 
@@ -150,7 +156,7 @@ class Session:
             return "none"
         return self.resolved.config.backbone.pretrained or "none"
 
-    def _plan(self, variant: str, seed: int, patching: float) -> tuple[Any, Any]:
+    def _plan(self, variant: str, seed: int, patching: float) -> tuple[RunPlan, LoadReport | None]:
         from ..plan.plan import make_plan
 
         method, (init, report) = self.method(seed)
@@ -167,7 +173,7 @@ class Session:
         )
         return plan, report
 
-    def device(self) -> Any:
+    def device(self) -> torch.device:
         """The torch device that --device names.
 
         Raises:
@@ -175,10 +181,13 @@ class Session:
         """
         import torch
 
-        if self.device_name == "cuda" and not torch.cuda.is_available():
+        if self.device_name == "cpu":
+            return torch.device("cpu")
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        if self.device_name == "cuda":
             raise RunFailed("--device cuda: torch sees no GPU here; use --device cpu or auto")
-        found = torch.cuda.is_available() and self.device_name != "cpu"
-        return torch.device("cuda" if found else "cpu")
+        return torch.device("cpu")
 
     def _origin(self) -> dict[str, Any]:
         """The record's `plugin_origin` block."""

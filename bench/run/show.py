@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.table import Table
 
 from ...leaderboard.record.record import Record
+from ...leaderboard.reported.words import reported_lines
 from ...protocols.split import Split
 from ..plan.plan import RunPlan
 from ..plan.stages import StagePlan
@@ -13,24 +14,24 @@ from ..terminal import console
 
 def announce(plan: RunPlan, device: str) -> None:
     """Print what will be done, before anything is done."""
-    config, proto, backbone = plan.resolved.config, plan.protocol, plan.identity["backbone"]
+    config, proto, backbone = plan.resolved.config, plan.protocol, plan.identity.backbone
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column(style="bold")
     table.add_column()
-    weights = backbone["pretrained"] or "randomly initialised"
+    weights = backbone.pretrained or "randomly initialised"
     if not config.data.videos:
         weights = (
             f"{config.backbone.pretrained or 'randomly initialised'}, not loaded for this plan"
         )
-    table.add_row("method", f"{config.method}  on {backbone['name']} ({weights})")
-    version = f"version {proto.version}, digest {plan.identity['protocol']['digest'][:12]}"
+    table.add_row("method", f"{config.method}  on {backbone.name} ({weights})")
+    version = f"version {proto.version}, digest {plan.identity.protocol.digest[:12]}"
     table.add_row("protocol", f"{proto.id}  ({version})")
     for planned in plan.stages:
         name = f"train on ({planned.stage.name})" if len(plan.stages) > 1 else "train on"
         table.add_row(name, _split_line(planned.split))
     for split in plan.lists.evaluate:
         table.add_row("evaluate on", _split_line(split))
-    prompts = plan.identity["protocol"]["templates"]
+    prompts = plan.identity.protocol.templates
     shown = ", ".join(prompts[:3]) + (", ..." if len(prompts) > 3 else "")
     table.add_row("prompts", f"{len(prompts)}: {shown}")
     if proto.datasets:
@@ -47,7 +48,8 @@ def announce(plan: RunPlan, device: str) -> None:
         table.add_row("training", line)
     if plan.patching:
         table.add_row("patching", f"{plan.patching:g} of the original CLIP in the tested weights")
-    table.add_row("paper reports", _reported_line(plan))
+    for line in _reported(plan):
+        table.add_row("paper reports", line)
     table.add_row("device", device)
     console.print(table)
 
@@ -68,14 +70,14 @@ def _training_lines(plan: RunPlan) -> list[str]:
         why = " (this protocol has no training set)"
         if not plan.method.stages(plan.protocol.target):
             why = " (this method does not train)"
-        elif plan.identity["init"] is not None:
+        elif plan.identity.init is not None:
             why = " (the checkpoint takes its place)"
         return [f"none{why}; {total:,} parameters"]
     return [_stage_line(plan, planned, total) for planned in plan.stages]
 
 
 def _stage_line(plan: RunPlan, planned: StagePlan, total: int) -> str:
-    names = set(planned.stage.apply(plan.method))
+    names = set(planned.stage.names(plan.method))
     trained = sum(p.numel() for n, p in plan.method.named_parameters() if n in names)
     train, steps = planned.train, planned.steps
     parts = " in one pass" if steps.accumulate == 1 else f" in {steps.accumulate} passes"
@@ -87,11 +89,17 @@ def _stage_line(plan: RunPlan, planned: StagePlan, total: int) -> str:
     )
 
 
-def _reported_line(plan: RunPlan) -> str:
-    reported = plan.protocol.reported.get(plan.resolved.config.method)
-    if plan.protocol.dataset in ("shapes", "folder"):
-        return "nothing: no paper has this cell"
-    return ", ".join(f"{k} {v}" for k, v in reported.items()) if reported else "unknown"
+def _reported(plan: RunPlan) -> list[str]:
+    """What papers report of this method on this protocol, or why there is nothing."""
+    protocol = plan.protocol
+    if not protocol.datasets:
+        return ["nothing: no paper has this cell"]
+    lines = reported_lines(
+        protocol.id, plan.identity.method.name, plan.lists.variant, plan.identity.backbone.name
+    )
+    return lines or [
+        "no number of this method on this protocol is collected here (docs/reported.md)"
+    ]
 
 
 def settings(plan: RunPlan) -> None:

@@ -18,7 +18,7 @@ from ...protocols.split import Outcome
 from ..errors import RunFailed
 from ..plan.prompts import prompts_of, templates_of
 from .feature_rows import joined, on_cpu, rows
-from .feature_store import Entry, FeatureStore, text_key
+from .feature_store import Encoded, FeatureStore, text_key
 from .reading import Reading
 
 if TYPE_CHECKING:
@@ -80,10 +80,10 @@ def class_features(
     """
     distinct = list(dict.fromkeys(classes))
     keys = {name: text_key(prompts_of([name], templates), len(templates)) for name in distinct}
-    found = store.get(list(keys.values())) if store else {}
-    known = {key: entry.features for key, entry in found.items()}
-    count_cut(method, sum(entry.indices[0] for entry in found.values()))
-    lacking = [name for name in distinct if keys[name] not in known]
+    stored = store.get(list(keys.values())) if store else {}
+    features_of = {key: entry.features for key, entry in stored.items()}
+    count_cut(method, sum(entry.indices[0] for entry in stored.values()))
+    lacking = [name for name in distinct if keys[name] not in features_of]
     for start in range(0, len(lacking), TEXTS_AT_ONCE):
         some = lacking[start : start + TEXTS_AT_ONCE]
         try:
@@ -93,10 +93,10 @@ def class_features(
         fresh = {keys[name]: rows(features, n, n + 1) for n, name in enumerate(some)}
         if store:
             cut = {keys[name]: texts_cut(method, prompts_of([name], templates)) for name in some}
-            store.put({key: Entry(on_cpu(part), [cut[key]]) for key, part in fresh.items()})
-        known |= fresh
+            store.put({key: Encoded(on_cpu(part), [cut[key]]) for key, part in fresh.items()})
+        features_of |= fresh
     try:
-        return joined([known[keys[name]] for name in classes], method.device)
+        return joined([features_of[keys[name]] for name in classes], method.device)
     except RuntimeError:  # features of tokens, which are as long as the longest text beside them
         return method.encode_classes(prompts_of(classes, templates), len(templates))
 
@@ -163,7 +163,7 @@ def probe_frames(clips: Tensor, probe: str | None) -> dict[str, Tensor]:
 
 
 @dataclass
-class _Table:
+class _ScoreTable:
     """Scores of a split while it is being scored, row by row, in whatever order."""
 
     method: Method
@@ -208,7 +208,7 @@ def evaluate_split(
     spent, clock = 0.0, time.perf_counter()
     with _autocast(config, device):
         text = class_features(method, texts, templates, store)
-        table = _Table(method, text, views, merge, (len(samples), len(texts)))
+        table = _ScoreTable(method, text, views, merge, (len(samples), len(texts)))
         reading = Reading(samples, config, preprocess, store)
         spent += time.perf_counter() - clock
         for places, known in reading.known():
@@ -230,7 +230,7 @@ def evaluate_split(
 def _scored(
     split: Split,
     samples: list[Sample],
-    table: _Table,
+    table: _ScoreTable,
     reading: Reading,
     seconds: dict[str, float],
 ) -> Scored:

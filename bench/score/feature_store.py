@@ -46,7 +46,7 @@ _TABLES = (
 
 
 @dataclass(frozen=True, eq=False)
-class Entry:
+class Encoded:
     """Features of one video or list of texts.
 
     Attributes:
@@ -93,11 +93,11 @@ def encoding_parts(plan: RunPlan, device: torch.device) -> dict[str, Any]:
     state: dict[str, Any] = dict(method.state_dict())
     tensors = {name: value for name, value in state.items() if isinstance(value, Tensor)}
     buffers = {f"buffer:{name}": value for name, value in method.named_buffers()}
-    about = plan.identity["method"]
+    about = plan.identity.method
     return {
         "format": _FORMAT,
-        "method": {key: about[key] for key in ("name", "version", "options")},
-        "backbone": plan.identity["backbone"]["name"],
+        "method": {"name": about.name, "version": about.version, "options": about.options},
+        "backbone": plan.identity.backbone.name,
         "weights": tensors_digest(tensors | buffers),  # some buffers are in no state dict
         "modules": _modules(method),
         "code": plan.encoding_digest,
@@ -180,9 +180,9 @@ class FeatureStore:
         """Find and keep nothing from here on."""
         self._reads = self._writes = False
 
-    def get(self, keys: Sequence[str]) -> dict[str, Entry]:
+    def get(self, keys: Sequence[str]) -> dict[str, Encoded]:
         """The entries of those keys that are known, on the CPU, bit by bit as they were put."""
-        found: dict[str, Entry] = {}
+        found: dict[str, Encoded] = {}
 
         def read(db: sqlite3.Connection) -> None:
             for start in range(0, len(keys), _AT_ONCE):
@@ -202,7 +202,7 @@ class FeatureStore:
                 warn(f"the feature cache {self.path} cannot be read ({error}): going on without it")
         return found
 
-    def put(self, items: Mapping[str, Entry]) -> None:
+    def put(self, items: Mapping[str, Encoded]) -> None:
         """Keep entries by their keys: all of them, or after a crash none."""
 
         def write(db: sqlite3.Connection) -> None:
@@ -273,7 +273,7 @@ def _check(key: str, value: bytes) -> bytes:
     return hashlib.sha256(key.encode() + b"\0" + value).digest()
 
 
-def _packed(entry: Entry) -> bytes:
+def _packed(entry: Encoded) -> bytes:
     """An entry as the bytes of a safetensors file; tensors go by number, names into the metadata."""
     named = entry.features if isinstance(entry.features, dict) else {"": entry.features}
     tensors = {
@@ -285,11 +285,11 @@ def _packed(entry: Entry) -> bytes:
     return save(tensors, {"entry": json.dumps(about)})
 
 
-def _unpacked(value: bytes) -> Entry:
+def _unpacked(value: bytes) -> Encoded:
     length = int.from_bytes(value[:8], "little")  # of the header, which `load` keeps to itself
     about = json.loads(json.loads(value[8 : 8 + length])["__metadata__"]["entry"])
     tensors, names = load(value), about["names"]
     if names is None:
-        return Entry(tensors["0"], about["indices"], about["damaged"])
+        return Encoded(tensors["0"], about["indices"], about["damaged"])
     features = {name: tensors[str(i)] for i, name in enumerate(names)}
-    return Entry(features, about["indices"], about["damaged"])
+    return Encoded(features, about["indices"], about["damaged"])

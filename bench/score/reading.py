@@ -16,7 +16,7 @@ from ...datasets.video.sampling import FrameSampler
 from ..errors import RunFailed
 from ..loading import loader, on_bad
 from .feature_rows import finite, rows
-from .feature_store import Entry, FeatureStore, content_key
+from .feature_store import Encoded, FeatureStore, content_key
 
 if TYPE_CHECKING:
     from ...datasets.video.transforms import Preprocess
@@ -29,7 +29,7 @@ _AT_ONCE = 128  # videos looked up together
 Places = list[int]
 
 
-class EvalViews(Dataset):
+class EvalViews(Dataset[dict[str, Any]]):
     """Item i is video i with all its views: float [V, T, 3, R, R], or the error that it gave."""
 
     def __init__(self, samples: Sequence[Sample], config: RunConfig, preprocess: Preprocess):
@@ -86,7 +86,7 @@ class Reading:
         self._keys: dict[int, str] = {}
         self._left = list(range(len(samples)))
 
-    def known(self) -> Iterator[tuple[Places, list[Entry]]]:
+    def known(self) -> Iterator[tuple[Places, list[Encoded]]]:
         """Places and features of the videos that the store has."""
         if self.store is None:
             return
@@ -95,11 +95,11 @@ class Reading:
             clock = time.perf_counter()
             places = range(start, min(start + _AT_ONCE, len(self.samples)))
             self._keys |= {place: key for place in places if (key := self._key(place))}
-            wanted = {place: self._keys[place] for place in places if place in self._keys}
-            found = self.store.get(list(dict.fromkeys(wanted.values())))
-            hits = [place for place, key in wanted.items() if key in found]
+            keys = {place: self._keys[place] for place in places if place in self._keys}
+            stored = self.store.get(list(dict.fromkeys(keys.values())))
+            hits = [place for place, key in keys.items() if key in stored]
             left += [place for place in places if place not in set(hits)]
-            entries = [found[wanted[place]] for place in hits]
+            entries = [stored[keys[place]] for place in hits]
             for place, entry in zip(hits, entries, strict=True):
                 self._note(place, entry.indices, entry.damaged)
             self.reused += len(hits)
@@ -108,7 +108,9 @@ class Reading:
                 yield hits, entries
         self._left = left
 
-    def fresh(self, progress: Callable[[int], None]) -> Iterator[tuple[Places, list[dict]]]:
+    def fresh(
+        self, progress: Callable[[int], None]
+    ) -> Iterator[tuple[Places, list[dict[str, Any]]]]:
         """Places and decoded views of the other videos, batch by batch.
 
         Raises:
@@ -140,7 +142,7 @@ class Reading:
         for n, place in enumerate(places):
             part = rows(video, n * self.views, (n + 1) * self.views)
             if place in self._keys and finite(part):
-                entry = Entry(part, self.indices[place], place in self.damaged)
+                entry = Encoded(part, self.indices[place], place in self.damaged)
                 entries[self._keys[place]] = entry
         self.store.put(entries)
 

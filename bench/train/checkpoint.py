@@ -46,7 +46,7 @@ def load_checkpoint(method: Method, name: str, path: str) -> tuple[dict[str, Any
 
 def _trainable(method: Method) -> list[str]:
     """Names of everything that some stage trains, whatever videos are scored against."""
-    return sorted({n for t in TARGETS for s in method.stages(t) for n in s.apply(method)})
+    return sorted({n for t in TARGETS for s in method.stages(t) for n in s.names(method)})
 
 
 def _check_maker(method: Method, name: str, path: str) -> None:

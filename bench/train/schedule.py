@@ -46,7 +46,7 @@ def _counted_from_one(kind: str, step: int, total: int, warmup: int) -> float:
     return 1 - progress if kind == "linear" else 0.5 * (1 + math.cos(math.pi * progress))
 
 
-class FactorLR(LRSchedulerMixin, _ParamScheduler):
+class FactorLR(LRSchedulerMixin, _ParamScheduler):  # type: ignore[misc]
     """`factor` for mmengine's Runner; iterations are micro-batches, `accumulate` of them make a step."""
 
     def __init__(

@@ -32,7 +32,7 @@ class _WithMiddle(FrameSampler):
         return np.append(super().__call__(count, timing), count // 2)
 
 
-class TrainStream(Dataset):
+class TrainStream(Dataset[dict[str, Any]]):
     """Item i is micro-batch i of a stage, whichever worker makes it, and in whatever order."""
 
     def __init__(

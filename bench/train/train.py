@@ -44,7 +44,7 @@ class TrainingDiverged(RunFailed):
     """A loss that is not finite."""
 
 
-class _Trainable(BaseModel):
+class _Trainable(BaseModel):  # type: ignore[misc]
     """What mmengine trains: the method's loss on a batch of the stream."""
 
     def __init__(self, method: Method, texts: list[str], templates: int):
@@ -69,8 +69,20 @@ class _Trainable(BaseModel):
         return losses
 
 
+class _Runner(Runner):  # type: ignore[misc]
+    """mmengine's runner, on the device where the method is: left alone it takes a GPU if there is one."""
+
+    def wrap_model(self, model_wrapper_cfg: Any, model: torch.nn.Module) -> torch.nn.Module:
+        """The model as it is: one process trains."""
+        return model
+
+    def resume(self, filename: str, *args: Any, **kwargs: Any) -> None:
+        """Go on from a checkpoint, which is read to the CPU first."""
+        super().resume(filename, *args, **{**kwargs, "map_location": "cpu"})
+
+
 @LOOPS.register_module(name="StreamLoop", force=True)
-class StreamLoop(IterBasedTrainLoop):
+class StreamLoop(IterBasedTrainLoop):  # type: ignore[misc]
     """Iterations of the stream, from the one to resume at; stops cleanly between steps on Ctrl-C."""
 
     def __init__(self, runner: Runner, dataloader: Any, max_iters: int):
@@ -80,7 +92,7 @@ class StreamLoop(IterBasedTrainLoop):
         self._epoch = self._iter = 0
         self.stop_training = False
 
-    def run(self) -> torch.nn.Module:
+    def run(self) -> Any:
         """Train to the end, or until `stop_training`."""
         self.runner.call_hook("before_train")
         self.runner.call_hook("before_train_epoch")
@@ -97,7 +109,7 @@ class StreamLoop(IterBasedTrainLoop):
         return self.runner.model
 
 
-class Resumable(Hook):
+class Resumable(Hook):  # type: ignore[misc]
     """Writes `last.pth` every so many seconds, between optimiser steps, with all random states."""
 
     priority = "VERY_LOW"
@@ -127,13 +139,13 @@ class Resumable(Hook):
             raise UserError(f"cannot write the checkpoint in {self.folder}: {error}") from None
         self.written = time.monotonic()
 
-    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Add the random states, which mmengine does not keep, and drop its log buffers.
 
         The buffers are classes that `weights_only=True` refuses; our log is a file of its own.
         """
         checkpoint["message_hub"] = {"log_scalars": {}, "runtime_info": {}, "resumed_keys": {}}
-        numpy_state: tuple = np.random.get_state()  # type: ignore[assignment]
+        numpy_state: tuple[Any, ...] = np.random.get_state()  # type: ignore[assignment]
         checkpoint["random_states"] = {
             "python": random.getstate(),
             "numpy": [
@@ -142,10 +154,10 @@ class Resumable(Hook):
                 *numpy_state[2:],
             ],
             "torch": torch.get_rng_state(),
-            "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+            "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else [],
         }
 
-    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Put the random states back."""
         state = checkpoint["random_states"]
         random.setstate(state["python"])
@@ -156,7 +168,7 @@ class Resumable(Hook):
             torch.cuda.set_rng_state_all([s.cpu() for s in state["cuda"]])
 
 
-class Averaging(Hook):
+class Averaging(Hook):  # type: ignore[misc]
     """Averages the weights at the end of the epochs from `first` on (Open-VCLIP's weight averaging)."""
 
     def __init__(self, method: Method, first: int, per_epoch: int):
@@ -184,18 +196,18 @@ class Averaging(Hook):
         for name, parameter in self._learning().items():
             parameter.data.copy_(self.sums[name] / self.count)
 
-    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Keep the sums for a resumed training."""
         checkpoint["averaging"] = {"count": self.count, "sums": self.sums}
 
-    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Go on with the sums so far."""
         self.count = checkpoint["averaging"]["count"]
         sums = checkpoint["averaging"]["sums"]
         self.sums = {name: value.to(self.method.device) for name, value in sums.items()}
 
 
-class Report(Hook):
+class StepReport(Hook):  # type: ignore[misc]
     """Tells the caller how far training is."""
 
     def __init__(self, tell: Callable[[int, dict[str, float]], None], accumulate: int):
@@ -237,7 +249,7 @@ def train_stage(
     warmup = round(train.warmup_epochs * steps.per_epoch)
     if train.warmup_share is not None:
         warmup = int(train.warmup_share * steps.total)
-    hooks: list[Hook] = [keeper, Report(tell, steps.accumulate)]
+    hooks: list[Hook] = [keeper, StepReport(tell, steps.accumulate)]
     if train.average_from is not None:
         per_epoch = steps.per_epoch * steps.accumulate
         hooks.insert(0, Averaging(method, train.average_from, per_epoch))
@@ -245,7 +257,7 @@ def train_stage(
         optimiser, train.schedule, steps.total, warmup, train.min_lr_ratio, steps.accumulate
     )
     resuming = (folder / LAST).is_file()
-    runner = Runner(
+    runner = _Runner(
         model=_Trainable(method, texts, len(stream.planned.templates)),
         work_dir=str(folder / "log"),
         train_dataloader=loader(

@@ -75,7 +75,7 @@ def obtain(
 def learned(method: Method, stages: Sequence[StagePlan]) -> dict[str, Tensor]:
     """Name -> tensor of everything that the stages train."""
     state = method.state_dict()
-    names = sorted({name for planned in stages for name in planned.stage.apply(method)})
+    names = sorted({name for planned in stages for name in planned.stage.names(method)})
     return {name: state[name].detach().cpu().contiguous() for name in names}
 
 
@@ -101,7 +101,7 @@ def _train(
 
     method = plan.method.to(device)
     stream = TrainStream(planned, samples, plan.resolved.config, plan.preprocess, plan.seed)
-    about = {part: plan.identity[part] for part in ("backbone", "init", "preprocess")}
+    about = plan.identity.model_dump(mode="json", include={"backbone", "init", "preprocess"})
     about |= {"method": planned.method, "stage": planned.stage.name, "train": planned.describe()}
     about |= {"seed": plan.seed, "code_digest": planned.code_digest}
     (folder / "training.json").write_text(json.dumps(about, indent=1, sort_keys=True) + "\n")

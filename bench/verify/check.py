@@ -22,7 +22,7 @@ from .rebuilt import Rebuilt
 
 
 @dataclass
-class Finding:
+class Verification:
     """What came out for one file.
 
     Attributes:
@@ -60,14 +60,14 @@ class Finding:
         return f"scored: {', '.join(parts)}" if parts else ""
 
 
-def verify_file(path: Path, data: Sequence[str] = (), plugins: Sequence[str] = ()) -> Finding:
+def verify_file(path: Path, data: Sequence[str] = (), plugins: Sequence[str] = ()) -> Verification:
     """Check the record in a file and the predictions beside it.
 
     Args:
         data: as given with --data: where the lists of published protocols are.
         plugins: files with protocols.
     """
-    found = Finding(path)
+    found = Verification(path)
     try:
         read = read_record(path)
         record, found.record, found.text = read.record, read.record, read.text
@@ -93,7 +93,7 @@ class Check:
     """The comparison of one record with what can be computed again.
 
     Attributes:
-        problems, notes, metrics: as of `Finding`.
+        problems, notes, metrics: as of `Verification`.
     """
 
     def __init__(self, rebuilt: Rebuilt, known: Known, intervals: bool = True):

@@ -10,7 +10,7 @@ from ...protocols.base import Protocol
 from ...protocols.family import family_of
 from ...protocols.published import Published
 from ...protocols.split import digest
-from ..config.schema import Evaluation, Views
+from ..config.schema import Evaluation, ViewsSettings
 from ..plan.plan import SAMPLING
 from ..plan.prompts import ensembling_of
 from .lists import Known
@@ -48,8 +48,8 @@ def _digests(rebuilt: Rebuilt, known: Known) -> Iterator[str]:
 def _words(record: Record) -> Iterator[str]:
     """Values that no run can have."""
     identity, rules = record.identity.protocol, record.identity.eval
-    sampling = [SAMPLING.get(word, word) for word in _choices(Views, "sampling")]
-    merges = [f"mean-{word}" for word in _choices(Views, "merge")]
+    sampling = [SAMPLING.get(word, word) for word in _choices(ViewsSettings, "sampling")]
+    merges = [f"mean-{word}" for word in _choices(ViewsSettings, "merge")]
     for what, said, known in (
         ("sampling", identity.sampling, sampling),
         ("views.merge", identity.views.merge, merges),
@@ -64,7 +64,7 @@ def _words(record: Record) -> Iterator[str]:
             yield f"{what} is {said}, which is none of {', '.join(known)}"
 
 
-def _choices(model: type[Views | Evaluation], name: str) -> tuple[str, ...]:
+def _choices(model: type[ViewsSettings | Evaluation], name: str) -> tuple[str, ...]:
     return get_args(model.model_fields[name].annotation)
 
 

@@ -23,7 +23,7 @@ class Numbers:
     """The comparison of a record's numbers with those that follow from its predictions.
 
     Attributes:
-        problems, notes: as of `Finding`. metrics: how many were computed again.
+        problems, notes: as of `Verification`. metrics: how many were computed again.
     """
 
     def __init__(self, rebuilt: Rebuilt, known: Known, intervals: bool):

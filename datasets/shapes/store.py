@@ -51,6 +51,8 @@ _X264 = {
 class CacheError(Exception):
     """The cache cannot be written; the message is one sentence for the user."""
 
+    exit_code = 1
+
 
 @dataclass(frozen=True)
 class Finding:

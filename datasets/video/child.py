@@ -39,6 +39,8 @@ class ChildError(Exception):
 class ReaderMissing(ImportError):
     """The reader, or a library that it needs, is not installed; the message says what to do."""
 
+    exit_code = 2
+
 
 class Child:
     """The child process of one parent process; threads of the parent take turns."""

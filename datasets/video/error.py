@@ -15,6 +15,8 @@ class VideoError(Exception):
         reason: what is wrong with it, and what would be right or what to do.
     """
 
+    exit_code = 1
+
     def __init__(self, path: str | os.PathLike[str], reason: str) -> None:
         super().__init__(path, reason)  # both, so that it survives pickling
         self.path = os.fspath(path)

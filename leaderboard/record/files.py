@@ -11,6 +11,8 @@ from pathlib import Path
 class StoreError(Exception):
     """The store cannot be read or written; the message is one sentence for the user."""
 
+    exit_code = 1
+
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Put `data` at `path`, whole or not at all; makes the folder. Raises StoreError."""

@@ -157,6 +157,10 @@ class Reported(_Model):
         """What `column_key` gives for the leaderboard's column of this number."""
         return f"{self.column}:{self.split}" if self.split else self.column
 
+    def of_backbone(self, name: str) -> bool:
+        """Whether it was measured with that backbone, whatever its GELU: ViT-B/16 is ViT-B-16-quickgelu."""
+        return self.backbone is not None and _plain(self.backbone) == _plain(name)
+
     @property
     def match_kind(self) -> str:
         """The first word of `match`: exact, differs or unknown."""
@@ -174,6 +178,11 @@ class Reported(_Model):
         for problem in _problems(self):
             raise ValueError(problem)
         return self
+
+
+def _plain(backbone: str) -> str:
+    """Name of a backbone without what does not change its size."""
+    return re.sub(r"[-_/ ]|quickgelu", "", backbone.lower())
 
 
 def _problems(row: Reported) -> Iterable[str]:
@@ -302,11 +311,24 @@ def load_sources(path: Path | None = None) -> dict[str, Source]:
 
 
 def reported_for(
-    protocol_id: str, key: str, *, path: Path | None = None, unverified: bool = False
+    protocol_id: str,
+    key: str | None = None,
+    *,
+    method: str | None = None,
+    path: Path | None = None,
+    unverified: bool = False,
 ) -> list[Reported]:
-    """The numbers of one column of a protocol, sorted by method; `key` is of `column_key`.
+    """The numbers of a protocol, sorted by method.
 
-    Numbers that nobody could look up are left out unless `unverified` is set.
+    Args:
+        key: of one column only, as `column_key` has it. method: of one method only.
+        unverified: also those that nobody could look up.
     """
-    found = [n for n in _read(path).numbers if (n.protocol, n.column_key) == (protocol_id, key)]
-    return [n for n in found if unverified or n.evidence != "unverified"]
+    return [
+        number
+        for number in _read(path).numbers
+        if number.protocol == protocol_id
+        and key in (None, number.column_key)
+        and method in (None, number.method)
+        and (unverified or number.evidence != "unverified")
+    ]

@@ -1,5 +1,7 @@
+import importlib
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from vclipbench.bench import cli, registry
@@ -188,6 +190,27 @@ def test_errors_and_exit_codes(bench, monkeypatch):
     with pytest.raises(ProtocolError):
         fail_with(ProtocolError("no videos"))
     assert explained(ValueError("a bug")) is None
+
+
+PACKAGES = ("bench", "datasets", "leaderboard", "methods", "protocols")
+# caught where they are raised for; never on their way to a user
+INTERNAL = {"Unmet", "NotApplicable", "Interrupted", "ChildError", "NotFinite"}
+
+
+def test_every_error_has_an_exit_code_or_stays_inside():
+    """A new class of error would be a traceback to the user, and nobody would notice."""
+    root = Path(cli.__file__).parents[1]
+    lacking = []
+    for file in (f for top in PACKAGES for f in (root / top).rglob("*.py")):
+        if file.name.endswith("_template.py"):
+            continue
+        name = ".".join(["vclipbench", *file.relative_to(root).with_suffix("").parts])
+        module = importlib.import_module(name.removesuffix(".__init__"))
+        for cls in vars(module).values():
+            own = isinstance(cls, type) and cls.__module__ == name and issubclass(cls, Exception)
+            if own and not hasattr(cls, "exit_code") and not cls.__name__.startswith("_"):
+                lacking.append(cls.__name__)
+    assert set(lacking) == INTERNAL
 
 
 def test_several_values_after_one_option():

@@ -151,3 +151,13 @@ def test_methods_that_rewire_a_vit_refuse_a_resnet(name):
 def test_relatives_of_clip_are_refused(name):
     with pytest.raises(WeightsError, match="is not a plain CLIP"):
         build_method("clip", name)
+
+
+def test_asking_what_a_stage_trains_changes_nothing():
+    method = build_method("vifi", TINY)
+    (stage,) = method.stages("classes")
+    before = {name: p.requires_grad for name, p in method.named_parameters()}
+    names = stage.names(method)
+    assert {name: p.requires_grad for name, p in method.named_parameters()} == before
+    assert stage.apply(method) == names
+    assert [name for name, p in method.named_parameters() if p.requires_grad] == names

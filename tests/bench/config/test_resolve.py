@@ -94,6 +94,18 @@ def test_the_recipe_follows_the_backbone_of_all_other_layers(monkeypatch, write)
     assert resolve(file=file).sources["train.epochs"] == "method recipe"
 
 
+def test_a_recipe_may_bring_its_own_backbone(monkeypatch, write):
+    recipes = [{"when": {"backbone": "ViT-L-14"}, "set": {"backbone": {"name": "ViT-L-14"}}}]
+    monkeypatch.setattr(registry, "card", lambda *_: Card.model_validate({"recipes": recipes}))
+    alone = resolve()
+    assert alone.config.backbone.name == "ViT-L-14"
+    assert alone.sources["backbone.name"] == "method recipe"
+    other = resolve(flags={"backbone.name": "ViT-B-32"})
+    assert other.config.backbone.name == "ViT-B-32"
+    file = write("a.yaml", "backbone: {name: ViT-L-14}")
+    assert resolve(file=file).config.backbone.name == "ViT-L-14"
+
+
 def test_numbers_and_truth_values_given_as_text(write):
     file = write(
         "a.yaml", "train: {lr: 5e-6, epochs: '3', betas: ['.8', 9e-1]}\nviews: {crops: '3'}"

@@ -10,13 +10,13 @@ import threading
 import pytest
 import torch
 from vclipbench.bench.score import feature_store
-from vclipbench.bench.score.feature_store import Entry, FeatureStore, content_key, text_key
+from vclipbench.bench.score.feature_store import Encoded, FeatureStore, content_key, text_key
 
 PARTS = {"weights": "0f", "views": {"frames": 8}}
 
 
 def entry(number=0, rows=3):
-    return Entry(torch.full((rows, 8), float(number)), [[number]])
+    return Encoded(torch.full((rows, 8), float(number)), [[number]])
 
 
 def same_bits(one, other):
@@ -52,7 +52,7 @@ def odd_values():
     ],
 )
 def test_round_trip_bit_by_bit(tmp_path, features):
-    put = Entry(features, [[0, 4], [2, 6]], damaged=True)
+    put = Encoded(features, [[0, 4], [2, 6]], damaged=True)
     FeatureStore(tmp_path / "features", PARTS).put({"key": put})
     found = FeatureStore(tmp_path / "features", PARTS).get(["key", "unknown"])
     assert list(found) == ["key"]
@@ -70,7 +70,7 @@ def test_round_trip_bit_by_bit(tmp_path, features):
 
 def test_a_slice_is_stored_without_the_tensor_it_is_of(tmp_path):
     store = FeatureStore(tmp_path, PARTS)
-    store.put({"key": Entry(torch.randn(100_000, 8)[7:8])})
+    store.put({"key": Encoded(torch.randn(100_000, 8)[7:8])})
     assert store.path.stat().st_size < 100_000
 
 
@@ -134,7 +134,7 @@ def child(code, *arguments, **more):
     """Start Python on `code` in a process of its own."""
     head = (
         "import os, signal, sys, torch\n"
-        "from vclipbench.bench.score.feature_store import Entry, FeatureStore\n"
+        "from vclipbench.bench.score.feature_store import Encoded, FeatureStore\n"
     )
     command = [sys.executable, "-c", head + code, *map(str, arguments)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **more)
@@ -145,7 +145,7 @@ store = FeatureStore(sys.argv[1], {"weights": "0f", "views": {"frames": 8}})
 first = int(sys.argv[2])
 for i in range(first, first + 60, 3):
     keys = range(i, i + 3)
-    store.put({f"k{j}": Entry(torch.full((3, 8), float(j)), [[j]]) for j in keys})
+    store.put({f"k{j}": Encoded(torch.full((3, 8), float(j)), [[j]]) for j in keys})
     assert len(store.get([f"k{j}" for j in keys])) == 3
 """
 
@@ -177,11 +177,11 @@ KILLED = """
 class Deadly(dict):
     def items(self):
         for i in range(400):  # 25 MiB: more than SQLite keeps in memory before it writes
-            yield f"new{i}", Entry(torch.ones(1, 2**14))
+            yield f"new{i}", Encoded(torch.ones(1, 2**14))
         os.kill(os.getpid(), signal.SIGKILL)
 
 store = FeatureStore(sys.argv[1], {"weights": "0f", "views": {"frames": 8}})
-store.put({f"old{i}": Entry(torch.full((1, 2), float(i))) for i in range(50)})
+store.put({f"old{i}": Encoded(torch.full((1, 2), float(i))) for i in range(50)})
 store.put(Deadly(some=0))
 """
 
@@ -356,10 +356,10 @@ FULL = """
 import resource
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 store = FeatureStore(sys.argv[1], {"weights": "0f", "views": {"frames": 8}})
-store.put({"old": Entry(torch.ones(1, 2))})
+store.put({"old": Encoded(torch.ones(1, 2))})
 resource.setrlimit(resource.RLIMIT_FSIZE, (2**16, 2**16))
 for i in range(3):
-    store.put({"new": Entry(torch.ones(1, 2**16))})
+    store.put({"new": Encoded(torch.ones(1, 2**16))})
     assert list(store.get(["old", "new"])) == ["old"]
 """
 

@@ -150,10 +150,9 @@ def test_changes_of_the_method(plan, change):
 
 def test_code_options_and_facts(plan):
     def told(**changes):
-        about = {**plan.identity["method"], **changes}
-        return encoding_parts(
-            dataclasses.replace(plan, identity={**plan.identity, "method": about}), CPU
-        )
+        method = plan.identity.method.model_copy(update=changes)
+        identity = plan.identity.model_copy(update={"method": method})
+        return encoding_parts(dataclasses.replace(plan, identity=identity), CPU)
 
     before = encoding_parts(plan, CPU)
     assert told(stages=[{"name": "tune"}]) == before  # what was trained is in the weights
