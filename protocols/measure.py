@@ -29,8 +29,15 @@ def measure(outcome: Outcome, tie_rule: str = "pessimistic", dataset: str = "") 
     Raises:
         NotFinite: scores with NaN or infinities; names the videos.
     """
-    from .metrics import accuracy, caption_metrics, label_metrics, rankings, require_finite, sources
-    from .metrics.accuracy import GROUPS_WITHIN_CLASS
+    from .metrics import (
+        GROUPS_WITHIN_CLASS,
+        accuracy,
+        caption_metrics,
+        label_metrics,
+        rankings,
+        require_finite,
+        sources,
+    )  # fmt: skip
 
     scores, split, ids, groups = outcome.scores, outcome.split, outcome.ids, outcome.groups
     if outcome.rankings is None:
@@ -38,8 +45,8 @@ def measure(outcome: Outcome, tie_rule: str = "pessimistic", dataset: str = "") 
     if split.kind == "labels":
         return label_metrics(scores, outcome.target, split.name, split.novel, ids, groups)
     if split.kind == "captions":
-        found = outcome.rankings or rankings(scores, outcome.captions, outcome.cosines)
-        return caption_metrics(found, split.name, outcome.captions, tie_rule, ids, groups)
+        found = outcome.rankings or rankings(scores, outcome.target, outcome.cosines)
+        return caption_metrics(found, split.name, outcome.target, tie_rule, ids, groups)
     within_class = (dataset or split.dataset) in GROUPS_WITHIN_CLASS
     shared = sources(groups, outcome.target, split.classes, within_class)
     return accuracy(scores, outcome.target, split.name, ids, shared)

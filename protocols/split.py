@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from copy import copy
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -164,19 +165,13 @@ class Outcome:
         return np.array([sample.group or "" for sample in self.samples]) if named else None
 
     @cached_property
-    def captions(self) -> NDArray[np.int64]:
-        """How many captions each video has, [N]."""
-        import numpy as np
-
-        return np.array([len(sample.captions) for sample in self.samples])
-
-    @cached_property
     def target(self) -> NDArray[np.int64]:
         """What is right: class rows [N]; marks 0 and 1 [N, K] of labels; the video of each caption [K]."""
         import numpy as np
 
         if self.split.kind == "captions":
-            return np.repeat(np.arange(len(self.samples)), self.captions)
+            captions = [len(sample.captions) for sample in self.samples]
+            return np.repeat(np.arange(len(captions)), captions)
         if self.split.kind == "classes":
             return np.array([sample.label for sample in self.samples], np.int64)
         marks = np.zeros((len(self.samples), len(self.split.classes)), np.int64)
@@ -186,9 +181,8 @@ class Outcome:
 
     def on_probe(self, scores: NDArray[np.float32]) -> Outcome:
         """Other scores of the same videos, those of changed frames; they have no cosines."""
-        again = replace(self, scores=scores, cosines=None)
-        facts = ("ids", "groups", "captions", "target")  # of the videos, which are the same
-        again.__dict__.update({name: vars(self)[name] for name in facts if name in vars(self)})
+        again = copy(self)  # with what is known of the videos
+        vars(again).update(scores=scores, cosines=None)
         return again
 
 

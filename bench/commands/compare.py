@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from ...leaderboard.record.record import Record
-    from ...leaderboard.statistics.items import Key, Number
     from ...leaderboard.statistics.paired import Comparison
+    from ...protocols.metric import Key, Number
 
 
 class ComparisonFormat(StrEnum):

@@ -76,7 +76,7 @@ def prediction_arrays(outcomes: Mapping[str, Outcome]) -> dict[str, dict[str, np
 def _arrays(outcome: Outcome) -> dict[str, np.ndarray]:
     arrays = {"ids": outcome.ids, "scores": outcome.scores}
     if outcome.split.kind == "captions":
-        arrays["captions"] = outcome.captions
+        arrays["captions"] = np.bincount(outcome.target)
         if outcome.cosines is not None:
             arrays["cosines"] = outcome.cosines
     else:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...leaderboard.record.compact import compact_captions, compact_classes, rankings_of
 from ...leaderboard.record.record import SCHEMA_VERSION, Record
@@ -18,7 +17,7 @@ from ...protocols.measure import measure
 from ...protocols.metrics import Metric, Ranking, joined, rankings
 from ...protocols.split import Outcome, Sample, Split
 
-Arrays = Mapping[str, Mapping[str, NDArray]]
+Arrays = Mapping[str, Mapping[str, np.ndarray]]
 _COMPACT = {"classes": "ranks", "labels": "scores", "captions": "t2v_rank"}
 
 
@@ -140,26 +139,26 @@ class Rebuilt:
         shared = shares_sources(outcome.groups for outcome in self.outcomes.values())
         return intervals_of(metrics, shared)
 
-    def compacted(self) -> dict[str, dict[str, NDArray]]:
+    def compacted(self) -> dict[str, dict[str, np.ndarray]]:
         """The arrays in their compact form (`leaderboard.compact`)."""
         return {name: self._compacted(name) for name in self.names}
 
-    def _compacted(self, name: str) -> dict[str, NDArray]:
+    def _compacted(self, name: str) -> dict[str, np.ndarray]:
         part, kind = self.arrays[name], self.kind(name)
         if kind == "labels" or "scores" not in part:
             return dict(part)
         if kind == "classes":
             return compact_classes(part)
-        ways = rankings(part["scores"], part["captions"], part.get("cosines"))
+        ways = rankings(part["scores"], self.outcomes[name].target, part.get("cosines"))
         return compact_captions(part, ways, self.record.identity.eval.tie_rule)
 
 
-def _table(part: Mapping[str, NDArray]) -> NDArray:
+def _table(part: Mapping[str, np.ndarray]) -> np.ndarray:
     """Scores, or the ranks in their place; without columns where captions are ranked."""
     return part.get("scores", part.get("ranks", np.zeros((len(part["ids"]), 0))))
 
 
-def _samples(part: Mapping[str, NDArray], kind: str) -> Iterator[Sample]:
+def _samples(part: Mapping[str, np.ndarray], kind: str) -> Iterator[Sample]:
     """The videos, with what is right as the protocol's list has it."""
     rows = part["captions" if kind == "captions" else "target"]
     groups = part.get("groups", np.zeros(len(rows), str)).tolist()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...protocols.metrics import ranking, ranks
-from ..statistics.items import scores_of
+from ..statistics.items import scores_of as scores_of
 
 Arrays = Mapping[str, np.ndarray]
 

@@ -16,7 +16,8 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from ...protocols.metrics.items import Items, Number, combine, sigmoid, value_of
+from ...protocols.metrics import Items, Number, value_of
+from ...protocols.metrics.items import combine, sigmoid
 from ...protocols.metrics.precision import BINS, bins_of
 from .intervals import wilson
 
@@ -214,12 +215,12 @@ def _sums(items: Items, place: Array, units: int) -> _Statistic:
     above, total = (np.bincount(place, column, units) for column in (items.values, below))
 
     def of(weights: Array) -> Array:
-        upper = above @ weights
+        upper: Array = above @ weights
         if items.rule == "sum":
             return upper
-        if items.rule == "ratio":  # of nothing chosen and nothing right, F1 is 0
-            return np.nan_to_num(100 * (upper / (total @ weights)))
-        return (100 * upper if items.rule == "share" else upper) / (total @ weights)
+        share: Array = (100 * upper if items.rule == "share" else upper) / (total @ weights)
+        # of nothing chosen and nothing right, F1 is 0
+        return np.nan_to_num(100 * share) if items.rule == "ratio" else share
 
     return _Statistic(of, 1)
 
@@ -233,7 +234,7 @@ def _calibration(items: Items, place: Array, units: int) -> _Statistic:
     total = np.bincount(place, minlength=units) * items.values.shape[1]
 
     def of(weights: Array) -> Array:
-        return 100 * np.abs(above @ weights).sum(0) / (total @ weights)
+        return np.asarray(100 * np.abs(above @ weights).sum(0) / (total @ weights))
 
     return _Statistic(of, BINS)
 
@@ -331,8 +332,8 @@ def _pairs(items: Items, curve: _Curve) -> _Statistic:
             return 100 * _area(gain, hits, chosen)
         f1 = 2 * hits / (chosen + hits[-1])
         if items.rule == "f1_best":
-            return 100 * f1.max(0)
-        best = curve.scores[f1.argmax(0)]
+            return np.asarray(100 * f1.max(0))
+        best: Array = curve.scores[f1.argmax(0)]
         return best if items.rule == "threshold" else sigmoid(best)
 
     return _Statistic(of, len(curve.scores))

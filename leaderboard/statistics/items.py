@@ -10,10 +10,19 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ...protocols.metrics.accuracy import GROUPS_WITHIN_CLASS, accuracy, sources
-from ...protocols.metrics.items import Items, Key, Metric, Number
-from ...protocols.metrics.multilabel import label_metrics
-from ...protocols.metrics.retrieval import Ranking, caption_metrics, rankings
+from ...protocols.metrics import (
+    GROUPS_WITHIN_CLASS,
+    Items,
+    Key,
+    Metric,
+    Number,
+    Ranking,
+    accuracy,
+    caption_metrics,
+    label_metrics,
+    rankings,
+    sources,
+)
 from ..record.blocks import SplitData
 from ..record.compact import rankings_of
 from ..record.record import Record
@@ -119,9 +128,9 @@ def _labels(whole: str, novel: Sequence[int], arrays: Arrays) -> list[Metric]:
 
 def _captions(split: str, arrays: Arrays, tie_rule: str) -> list[Metric]:
     captions = arrays["captions"]
+    owner = np.repeat(np.arange(len(captions)), captions)
     if "scores" in arrays:
-        ways = rankings(arrays["scores"], captions, arrays.get("cosines"))
+        ways = rankings(arrays["scores"], owner, arrays.get("cosines"))
     else:
-        pairs = rankings_of(arrays, tie_rule)
-        ways = {way: Ranking(*pair) for way, pair in pairs.items()}
-    return caption_metrics(ways, split, captions, tie_rule, arrays["ids"], arrays.get("groups"))
+        ways = {way: Ranking(*pair) for way, pair in rankings_of(arrays, tie_rule).items()}
+    return caption_metrics(ways, split, owner, tie_rule, arrays["ids"], arrays.get("groups"))

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...protocols.metrics.items import Items, Number, value_of
+from ...protocols.metrics import Items, Number, value_of
 from .bootstrap import DRAWS, LEVEL, SEED, draw, percentiles, unit_count
 from .intervals import wilson
 
@@ -180,7 +180,7 @@ def smallest_discordant(only_a: int, only_b: int, n: int, alpha: float = 0.05) -
 def _differences(a: Sequence[Number], b: Sequence[Number], draws: int, seed: int) -> Array:
     """b - a on the same draws of items, [seeds, draws]."""
     values = draw([*a, *b], draws, seed)
-    return values[len(a) :] - values[: len(a)]
+    return np.asarray(values[len(a) :] - values[: len(a)])
 
 
 def over_seeds(values: Array, seed: int, stream: int = 0) -> Array:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...protocols.metrics.items import Number, value_of
+from ...protocols.metrics import Number, value_of
 from .bootstrap import DRAWS, LEVEL, SEED, draw, percentiles, tail, unit_count
 from .paired import check_same_items, over_seeds, same_clips_p
 

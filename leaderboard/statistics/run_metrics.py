@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...protocols.metrics.items import Metric, Number, value_of
+from ...protocols.metrics import Metric, Number, value_of
 from .bootstrap import LEVEL, ItemInterval, intervals, wilson_interval
 
 CLOSE = 1e-9  # relative and absolute: sums in another order

@@ -6,12 +6,12 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from ...protocols.metrics import Items, Key, Number, value_of
 from ..record.files import StoreError
 from ..record.record import Record
 from ..record.store import Run
-from ..statistics.bootstrap import value_of
-from ..statistics.items import Items, Key, items, numbers
-from ..statistics.ranking import Number, Ranked, rank_intervals
+from ..statistics.items import items, numbers
+from ..statistics.ranking import Ranked, rank_intervals
 from .cells import Column
 from .grid import Entry, FamilyTable, Grid, Group
 from .rows import Row

@@ -4,7 +4,9 @@ A metric has one definition: a function that makes its items, with the rule by w
 and the `Metric` from them. Intervals, tests and ranks resample the same items. numpy only, scipy late.
 """
 
+from ..metric import Items, Key, Metric, Number
 from .accuracy import (
+    GROUPS_WITHIN_CLASS,
     TIE_RULE,
     accuracy,
     among,
@@ -16,7 +18,7 @@ from .accuracy import (
     sources,
 )
 from .finite import NotFinite, require_finite
-from .items import Items, Metric, Number, joined, measured, value_of
+from .items import joined, measured, value_of
 from .multilabel import (
     average_precision,
     best_f1,
@@ -40,38 +42,11 @@ from .retrieval import (
 )
 
 __all__ = [
-    "TIE_RULE",
-    "TIE_RULES",
-    "Items",
-    "Metric",
-    "NotFinite",
-    "Number",
-    "Ranking",
-    "accuracy",
-    "among",
-    "average_precision",
-    "best_caption",
-    "best_f1",
-    "calibration_error",
-    "caption_metrics",
-    "dsl_metrics",
-    "dual_softmax",
-    "f1_at",
-    "harmonic_mean",
-    "harmonic_metric",
-    "joined",
-    "label_metrics",
-    "mean_metric",
-    "measured",
-    "multilabel_metrics",
-    "open_vocabulary_metrics",
-    "per_class_accuracy",
-    "per_label_average_precision",
-    "ranking",
-    "rankings",
-    "ranks",
-    "require_finite",
-    "retrieval_metrics",
-    "sources",
-    "value_of",
-]
+    "GROUPS_WITHIN_CLASS", "TIE_RULE", "TIE_RULES", "Items", "Key", "Metric", "NotFinite",
+    "Number", "Ranking", "accuracy", "among", "average_precision", "best_caption", "best_f1",
+    "calibration_error", "caption_metrics", "dsl_metrics", "dual_softmax", "f1_at",
+    "harmonic_mean", "harmonic_metric", "joined", "label_metrics", "mean_metric", "measured",
+    "multilabel_metrics", "open_vocabulary_metrics", "per_class_accuracy",
+    "per_label_average_precision", "ranking", "rankings", "ranks", "require_finite",
+    "retrieval_metrics", "sources", "value_of",
+]  # fmt: skip

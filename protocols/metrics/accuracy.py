@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from .items import Items, Metric, combine, joined, measured, numbered
+from ..metric import Items, Metric
+from .items import combine, joined, measured, numbered
 
 TIE_RULE = "pessimistic: a target that shares its score ranks behind all that share it"
 DEPTHS = (1, 5)
@@ -27,15 +28,15 @@ def ranks(scores: NDArray[np.floating], target: NDArray[np.integer]) -> NDArray[
         bad = np.flatnonzero(~np.isfinite(scores).all(1))
         raise ValueError(f"scores of {len(bad)} videos are not finite, first row {bad[0]}")
     own = scores[np.arange(len(scores)), target][:, None]
-    return (scores >= own).sum(1) - 1
+    return np.asarray((scores >= own).sum(1) - 1)
 
 
 def accuracy(
-    scores: NDArray,
-    target: NDArray,
+    scores: np.ndarray,
+    target: np.ndarray,
     split: str,
-    ids: NDArray | None = None,
-    groups: NDArray | None = None,
+    ids: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
 ) -> list[Metric]:
     """Top-1 and, with more than 5 classes, top-5 in % (micro average over videos).
 
@@ -62,8 +63,8 @@ def among(metric: Metric, name: str, chosen: NDArray[np.bool_]) -> Metric:
 
 
 def sources(
-    groups: NDArray | None, target: NDArray, classes: Sequence[str], within_class: bool
-) -> NDArray | None:
+    groups: np.ndarray | None, target: np.ndarray, classes: Sequence[str], within_class: bool
+) -> np.ndarray | None:
     """What each video shares a source with, [N], by names that mean the same in all classes and splits.
 
     Args:
@@ -78,7 +79,7 @@ def sources(
 
 
 def per_class_accuracy(
-    scores: NDArray, target: NDArray, classes: Sequence[str]
+    scores: np.ndarray, target: np.ndarray, classes: Sequence[str]
 ) -> dict[str, float]:
     """Top-1 in % of every class that has videos."""
     hit = ranks(scores, target) == 0
@@ -106,7 +107,7 @@ def harmonic_metric(metrics: Sequence[Metric], name: str, splits: tuple[str, str
 
 
 def _of_hits(
-    name: str, split: str | None, hit: NDArray[np.bool_], ids: NDArray, groups: NDArray | None
+    name: str, split: str | None, hit: NDArray[np.bool_], ids: np.ndarray, groups: np.ndarray | None
 ) -> Metric:
     items = Items(ids, 100.0 * hit, groups, clips=True)
     return measured(name, split, items, hits=int(hit.sum()))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 SHOWN = 5
 
@@ -19,7 +18,7 @@ class NotFinite(ValueError):
 
 
 def require_finite(
-    scores: NDArray, noun: str, names: Sequence[str] | NDArray | None = None
+    scores: np.ndarray, noun: str, names: Sequence[str] | np.ndarray | None = None
 ) -> None:
     """Refuse scores [N, ...] with a NaN or an infinity.
 

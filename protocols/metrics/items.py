@@ -8,57 +8,35 @@ from typing import Any, SupportsFloat
 import numpy as np
 from numpy.typing import NDArray
 
-from ..metric import Items, Joint, Key, Metric, Number, Rule
-from .precision import (
-    average_precision,
-    best_f1,
-    calibration_error,
-    per_label_average_precision,
-    ratio,
-)
+from ..metric import Items, Joint, Metric, Number, Rule
+from . import precision
 
-__all__ = [
-    "Items",
-    "Joint",
-    "Key",
-    "Metric",
-    "Number",
-    "Rule",
-    "combine",
-    "joined",
-    "measured",
-    "numbered",
-    "sigmoid",
-    "value_of",
-]
-
-_OF_VALUES: dict[str, Callable[[NDArray], SupportsFloat]] = {
-    "mean": np.mean,
-    "share": lambda values: 100 * values.mean(),
-    "median": np.median,
-    "lower-median": lambda values: np.sort(values)[(len(values) - 1) // 2],
-    "sum": np.sum,
-}
-_AGAINST: dict[str, Callable[[NDArray, NDArray], SupportsFloat]] = {
-    "ratio": lambda above, below: 100 * ratio(above, below),
-    "map": lambda scores, marks: 100 * np.nanmean(per_label_average_precision(scores, marks)),
-    "micro_ap": lambda scores, marks: 100 * average_precision(scores.ravel(), marks.ravel()),
-    "f1_best": lambda scores, marks: 100 * best_f1(scores, marks)[0],
-    "threshold_best": lambda scores, marks: sigmoid(best_f1(scores, marks)[1]),
-    "threshold": lambda probabilities, marks: best_f1(probabilities, marks)[1],
-    "ece": lambda probabilities, marks: 100 * calibration_error(probabilities, marks),
+_STATISTICS: dict[Rule, Callable[[np.ndarray, Any], SupportsFloat]] = {
+    "mean": lambda values, _: values.mean(),
+    "share": lambda values, _: 100 * values.mean(),
+    "median": lambda values, _: np.median(values),
+    "lower-median": lambda values, _: np.sort(values)[(len(values) - 1) // 2],
+    "sum": lambda values, _: values.sum(),
+    "ratio": lambda above, below: 100 * precision.ratio(above, below),
+    "map": lambda x, marks: 100 * np.nanmean(precision.per_label_average_precision(x, marks)),
+    "micro_ap": lambda x, marks: 100 * precision.average_precision(x.ravel(), marks.ravel()),
+    "f1_best": lambda x, marks: 100 * precision.best_f1(x, marks)[0],
+    "threshold_best": lambda x, marks: sigmoid(precision.best_f1(x, marks)[1]),
+    "threshold": lambda p, marks: precision.best_f1(p, marks)[1],
+    "ece": lambda p, marks: 100 * precision.calibration_error(p, marks),
 }
 
 
 def value_of(number: Number) -> float:
     """The number itself: every item once."""
-    return float(combine([_statistic(part) for part in number.parts], number.rule))
+    each = [_STATISTICS[part.rule](part.values, part.against) for part in number.parts]
+    return float(combine([float(value) for value in each], number.rule))
 
 
 def combine(values: Sequence[Any], rule: Joint) -> NDArray[np.float64]:
     """One number of several, or of draws of several, [draws] each: their mean, or the harmonic of two."""
     if rule == "mean":
-        return np.mean(values, axis=0)
+        return np.asarray(np.mean(values, axis=0))
     a, b = np.asarray(values)
     return np.where(np.isnan(a + b), np.nan, 2 * a * b / np.where(a + b > 0, a + b, 1.0))
 
@@ -74,9 +52,7 @@ def measured(
 ) -> Metric:
     """The metric that is the statistic of these items; `n`: their number, if not given."""
     value, count = value_of(Number((items,))), len(items.ids) if n is None else n
-    return Metric(
-        name, value, split, count, hits, unit=unit, higher_is_better=higher_is_better, items=items
-    )
+    return Metric(name, value, split, count, hits, "", (), unit, higher_is_better, items)
 
 
 def joined(name: str, parts: Sequence[Metric], rule: Joint) -> Metric:
@@ -90,14 +66,8 @@ def numbered(n: int) -> NDArray[np.str_]:
     return np.arange(n).astype(str)
 
 
-def sigmoid(scores: NDArray | float) -> NDArray:
+def sigmoid(scores: np.ndarray | float) -> NDArray[np.float64]:
     """Probabilities of scores, without overflow."""
     from scipy.special import expit
 
-    return expit(np.asarray(scores, np.float64))
-
-
-def _statistic(items: Items) -> float:
-    if items.against is None:
-        return float(_OF_VALUES[items.rule](items.values))
-    return float(_AGAINST[items.rule](items.values, items.against))
+    return np.asarray(expit(np.asarray(scores, np.float64)))

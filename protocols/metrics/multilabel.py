@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..metric import Items, Metric, Rule
 from .accuracy import harmonic_metric
 from .finite import require_finite
-from .items import Items, Metric, Rule, measured, numbered, sigmoid
+from .items import measured, numbered, sigmoid
 from .precision import (
     BINS,
     average_precision,
@@ -21,25 +21,18 @@ from .precision import (
 )
 
 __all__ = [
-    "BINS",
-    "average_precision",
-    "best_f1",
-    "calibration_error",
-    "f1_at",
-    "label_metrics",
-    "multilabel_metrics",
-    "open_vocabulary_metrics",
-    "per_label_average_precision",
-]
+    "BINS", "average_precision", "best_f1", "calibration_error", "f1_at", "label_metrics",
+    "multilabel_metrics", "open_vocabulary_metrics", "per_label_average_precision",
+]  # fmt: skip
 
 
 def multilabel_metrics(
-    probabilities: NDArray,
-    target: NDArray,
+    probabilities: np.ndarray,
+    target: np.ndarray,
     split: str,
-    names: Sequence[str] | NDArray | None = None,
-    logits: NDArray | None = None,
-    groups: NDArray | None = None,
+    names: Sequence[str] | np.ndarray | None = None,
+    logits: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
 ) -> list[Metric]:
     """All metrics of a split, in %: map, micro_ap, f1, f1_best, ece; and threshold_best (0..1).
 
@@ -64,7 +57,7 @@ def multilabel_metrics(
     ids = numbered(len(p)) if names is None else np.asarray(names)
     ranked = p if logits is None else np.asarray(logits)
 
-    def items(rule: Rule, values: NDArray = ranked, against: NDArray = t) -> Items:
+    def items(rule: Rule, values: np.ndarray = ranked, against: np.ndarray = t) -> Items:
         return Items(ids, values, groups, rule, against)
 
     agreed, total = f1_counts(p, t)
@@ -80,12 +73,12 @@ def multilabel_metrics(
 
 
 def open_vocabulary_metrics(
-    probabilities: NDArray,
-    target: NDArray,
-    novel: NDArray,
-    names: Sequence[str] | NDArray | None = None,
-    logits: NDArray | None = None,
-    groups: NDArray | None = None,
+    probabilities: np.ndarray,
+    target: np.ndarray,
+    novel: np.ndarray,
+    names: Sequence[str] | np.ndarray | None = None,
+    logits: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
 ) -> list[Metric]:
     """`multilabel_metrics` of all, base and novel labels, and hm, the harmonic mean of the last two's map.
 
@@ -109,12 +102,12 @@ def open_vocabulary_metrics(
 
 
 def label_metrics(
-    scores: NDArray,
-    target: NDArray,
+    scores: np.ndarray,
+    target: np.ndarray,
     split: str,
     novel: Sequence[int] = (),
-    ids: NDArray | None = None,
-    groups: NDArray | None = None,
+    ids: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
 ) -> list[Metric]:
     """The metrics of scores [N, L] whose sigmoids are probabilities; of all, base and novel if some are.
 
@@ -130,7 +123,7 @@ def label_metrics(
     return open_vocabulary_metrics(p, marks, held_out, ids, logits, groups)
 
 
-def _check(p: NDArray, t: NDArray, names: Sequence[str] | NDArray | None) -> None:
+def _check(p: np.ndarray, t: np.ndarray, names: Sequence[str] | np.ndarray | None) -> None:
     if p.ndim != 2 or p.shape != t.shape or not p.size:
         raise ValueError(f"two tables [videos, labels] are wanted, not {p.shape} and {t.shape}")
     require_finite(p, "videos", names)

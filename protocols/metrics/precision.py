@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 BINS = 15
 
 
-def average_precision(scores: NDArray, target: NDArray) -> float:
+def average_precision(scores: np.ndarray, target: np.ndarray) -> float:
     """Average precision in 0..1 of scores [N] for a target [N] of 0 and 1; NaN without a positive."""
     hits, chosen = _curve(scores, target)
     if not hits[-1]:
@@ -22,13 +22,13 @@ def average_precision(scores: NDArray, target: NDArray) -> float:
     return float((gain * hits / chosen).sum() / hits[-1])
 
 
-def per_label_average_precision(scores: NDArray, target: NDArray) -> NDArray[np.float64]:
+def per_label_average_precision(scores: np.ndarray, target: np.ndarray) -> NDArray[np.float64]:
     """Average precision of every label: [N, L], [N, L] -> [L]; NaN for labels without a positive."""
     return np.array([average_precision(s, t) for s, t in zip(scores.T, target.T, strict=True)])
 
 
 def f1_counts(
-    probabilities: NDArray, target: NDArray, threshold: float = 0.5
+    probabilities: np.ndarray, target: np.ndarray, threshold: float = 0.5
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Upper and lower half of the fraction F1, video by video: [N, L], [N, L] -> [N], [N].
 
@@ -40,18 +40,18 @@ def f1_counts(
     return agreed, chosen.sum(-1) + target.sum(-1)
 
 
-def ratio(above: NDArray, below: NDArray) -> float:
+def ratio(above: np.ndarray, below: np.ndarray) -> float:
     """Sum over sum; of nothing, 0: F1 where nothing is chosen and nothing right."""
     total = below.sum()
     return float(above.sum() / total) if total else 0.0
 
 
-def f1_at(probabilities: NDArray, target: NDArray, threshold: float = 0.5) -> float:
+def f1_at(probabilities: np.ndarray, target: np.ndarray, threshold: float = 0.5) -> float:
     """F1 in 0..1 over all pairs of video and label; those of at least the threshold count as chosen."""
     return ratio(*f1_counts(probabilities, target, threshold))
 
 
-def best_f1(probabilities: NDArray, target: NDArray) -> tuple[float, float]:
+def best_f1(probabilities: np.ndarray, target: np.ndarray) -> tuple[float, float]:
     """The highest F1 over all pairs that one threshold for all labels gives, and that threshold.
 
     The threshold is chosen with the very labels that F1 is measured on, so this is an upper bound.
@@ -63,12 +63,12 @@ def best_f1(probabilities: NDArray, target: NDArray) -> tuple[float, float]:
     return float(f1[best]), float(np.unique(flat)[::-1][best])
 
 
-def bins_of(probabilities: NDArray, bins: int = BINS) -> NDArray[np.int64]:
+def bins_of(probabilities: np.ndarray, bins: int = BINS) -> NDArray[np.int64]:
     """The bin of each probability, from 0: of equal width, open below and closed above."""
-    return np.digitize(probabilities, np.arange(1, bins) / bins, right=True)
+    return np.asarray(np.digitize(probabilities, np.arange(1, bins) / bins, right=True))
 
 
-def calibration_error(probabilities: NDArray, target: NDArray, bins: int = BINS) -> float:
+def calibration_error(probabilities: np.ndarray, target: np.ndarray, bins: int = BINS) -> float:
     """Expected calibration error in 0..1 over all pairs of video and label.
 
     The mean over pairs of the distance between a bin's mean probability and its share of positives
@@ -80,7 +80,7 @@ def calibration_error(probabilities: NDArray, target: NDArray, bins: int = BINS)
     return float(np.abs(gaps).sum() / len(flat))
 
 
-def _curve(scores: NDArray, target: NDArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _curve(scores: np.ndarray, target: np.ndarray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Positives and all at or above every distinct score, from the highest score down."""
     order = np.argsort(-scores, kind="stable")
     ordered, positive = scores[order], target[order].astype(np.int64)

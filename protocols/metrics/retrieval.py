@@ -18,8 +18,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..metric import Items, Metric, Rule
 from .finite import require_finite
-from .items import Items, Metric, measured, numbered
+from .items import measured, numbered
 
 TIE_RULES = ("pessimistic", "expected", "reference")
 DEPTHS = (1, 5, 10)
@@ -61,7 +62,7 @@ class Ranking(NamedTuple):
 
 
 def ranking(
-    scores: NDArray, target: NDArray | None = None, names: Sequence[str] | None = None
+    scores: np.ndarray, target: np.ndarray | None = None, names: Sequence[str] | None = None
 ) -> Ranking:
     """Rank the item `target` [Q] (the diagonal if not given) in each row of `scores` [Q, C].
 
@@ -84,7 +85,7 @@ def ranking(
     return Ranking((scores > own).sum(1), (scores == own).sum(1))
 
 
-def best_caption(scores: NDArray, owner: NDArray) -> NDArray:
+def best_caption(scores: np.ndarray, owner: np.ndarray) -> np.ndarray:
     """Score of every video with every group of captions: [texts, V], [texts] -> [V groups, V].
 
     A group scores as the best of its captions (CLIP4Clip, for MSVD): the candidates of a video are
@@ -96,9 +97,9 @@ def best_caption(scores: NDArray, owner: NDArray) -> NDArray:
 
 
 def retrieval_metrics(
-    scores: NDArray,
+    scores: np.ndarray,
     split: str,
-    owner: NDArray | None = None,
+    owner: np.ndarray | None = None,
     tie_rule: str = "pessimistic",
     names: Sequence[str] | None = None,
     prefix: str = "",
@@ -120,13 +121,12 @@ def retrieval_metrics(
         NotFinite: NaN or infinite scores. ValueError: texts, videos and owners that do not fit.
     """
     _check_rule(tie_rule)
-    scores = np.asarray(scores)
-    both = _both(scores, owner, names, prefix)
+    both = rankings(np.asarray(scores).T, owner, names=names)
     own = np.arange(len(scores)) if owner is None else np.asarray(owner)
-    return _metrics(both, split, own, tie_rule)
+    return caption_metrics({f"{prefix}{way}": r for way, r in both.items()}, split, own, tie_rule)
 
 
-def dual_softmax(cosines: NDArray, over: str = "texts") -> NDArray[np.float64]:
+def dual_softmax(cosines: np.ndarray, over: str = "texts") -> NDArray[np.float64]:
     """Cosines [texts, V] weighted by their softmax at 100 over all texts (or all videos) at once.
 
     CLIP-ViP's DSL: x * softmax(100 x) over the texts, in each video's column. Every result then
@@ -141,11 +141,12 @@ def dual_softmax(cosines: NDArray, over: str = "texts") -> NDArray[np.float64]:
         raise ValueError(f"over must be texts or videos, not {over!r}")
     x = np.asarray(cosines, dtype=np.float64)
     require_finite(x, "queries")
-    return x * softmax(DSL_SCALE * x, axis=0 if over == "texts" else 1)
+    weighted: NDArray[np.float64] = x * softmax(DSL_SCALE * x, axis=0 if over == "texts" else 1)
+    return weighted
 
 
 def dsl_metrics(
-    cosines: NDArray,
+    cosines: np.ndarray,
     split: str,
     tie_rule: str = "pessimistic",
     reverse_prior: str = "texts",
@@ -160,93 +161,62 @@ def dsl_metrics(
     """
     _check_rule(tie_rule)
     both = _after_dual_softmax(cosines, reverse_prior)
-    return _metrics(both, split, np.arange(len(cosines)), tie_rule)
+    return caption_metrics(both, split, np.arange(len(cosines)), tie_rule)
 
 
 def rankings(
-    scores: NDArray, captions: NDArray, cosines: NDArray | None = None
+    scores: np.ndarray,
+    owner: np.ndarray | None = None,
+    cosines: np.ndarray | None = None,
+    names: Sequence[str] | None = None,
 ) -> dict[str, Ranking]:
     """Where texts find their videos and videos their texts: "t2v" and "v2t" -> ranking.
 
     Also "dsl_t2v" and "dsl_v2t", after the dual softmax, where there are cosines and one caption each.
 
     Args:
-        scores, cosines: [V, texts], the captions of each video side by side, in the order of the videos.
-        captions: how many captions each video has, [V].
+        scores, cosines: [V, texts]. owner, names: as of `retrieval_metrics`.
 
     Raises:
-        NotFinite: NaN or infinite scores. ValueError: a video without a caption.
+        NotFinite: NaN or infinite scores. ValueError: texts, videos and owners that do not fit.
     """
-    single = bool((captions == 1).all())
-    found = _both(scores.T, None if single else _owner(captions))
-    if single and cosines is not None:
-        found |= _after_dual_softmax(cosines.T)
+    found = {"t2v": ranking(scores.T, owner, names)}
+    own = np.arange(scores.shape[1]) if owner is None else np.asarray(owner)
+    captions = np.bincount(own, minlength=len(scores))
+    if (captions == 0).any():
+        lacking = np.flatnonzero(captions == 0)
+        raise ValueError(f"{len(lacking)} videos have no caption, first column {lacking[0]}")
+    found["v2t"] = ranking(best_caption(scores.T, own).T)
+    if cosines is not None and (captions == 1).all():
+        found |= _after_dual_softmax(best_caption(cosines.T, own))
     return found
 
 
 def caption_metrics(
     found: Mapping[str, Ranking],
     split: str,
-    captions: NDArray,
+    owner: np.ndarray,
     tie_rule: str = "pessimistic",
-    ids: NDArray | None = None,
-    groups: NDArray | None = None,
+    ids: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
 ) -> list[Metric]:
     """The metrics of `retrieval_metrics` and `dsl_metrics` from `rankings`.
 
     Args:
-        captions: how many captions each video has, [V].
+        owner: the video of each text, [texts].
         ids: names of the videos, [V]; their rows, if not given.
         groups: what each video shares a source with, [V], "" for nothing; None: nothing for all.
     """
-    return _metrics(found, split, _owner(captions), tie_rule, ids, groups)
-
-
-def _owner(captions: NDArray) -> NDArray[np.int64]:
-    return np.repeat(np.arange(len(captions)), captions)
-
-
-def _both(
-    scores: NDArray, owner: NDArray | None, names: Sequence[str] | None = None, prefix: str = ""
-) -> dict[str, Ranking]:
-    """Both directions of scores [texts, V]."""
-    to_video, groups = ranking(scores, owner, names), scores
-    if owner is not None:
-        captions = np.bincount(np.asarray(owner), minlength=scores.shape[1])
-        if (captions == 0).any():
-            lacking = np.flatnonzero(captions == 0)
-            raise ValueError(f"{len(lacking)} videos have no caption, first column {lacking[0]}")
-        groups = best_caption(scores, owner)
-    return {f"{prefix}t2v": to_video, f"{prefix}v2t": ranking(groups.T)}
-
-
-def _after_dual_softmax(cosines: NDArray, reverse_prior: str = "texts") -> dict[str, Ranking]:
-    """Both directions of cosines [texts, V]."""
-    weighted = dual_softmax(cosines)
-    back = weighted if reverse_prior == "texts" else dual_softmax(cosines, reverse_prior)
-    return {"dsl_t2v": ranking(weighted), "dsl_v2t": ranking(back.T)}
-
-
-def _metrics(
-    found: Mapping[str, Ranking],
-    split: str,
-    owner: NDArray,
-    tie_rule: str,
-    ids: NDArray | None = None,
-    groups: NDArray | None = None,
-) -> list[Metric]:
-    """The metrics of every way; `owner`: the video of each text."""
     _check_rule(tie_rule)
     captions = np.bincount(owner)
     several = bool((captions > 1).any())
     videos = numbered(len(captions)) if ids is None else ids
-    texts = videos[owner]
-    shared = None if groups is None else groups[owner]
+    texts, shared = videos[owner], None if groups is None else groups[owner]
     if several:  # captions of one video are drawn together
         shared = texts if shared is None else np.where(shared == "", texts, shared)
-        order = np.argsort(owner, kind="stable")
         place = np.empty_like(owner)
-        place[order] = np.arange(len(owner)) - np.repeat(np.cumsum(captions) - captions, captions)
+        first = np.repeat(np.cumsum(captions) - captions, captions)
+        place[np.argsort(owner, kind="stable")] = np.arange(len(owner)) - first
         texts = np.char.add(np.char.add(texts, "#"), place.astype(str))
     metrics: list[Metric] = []
     for way, one in found.items():
@@ -257,34 +227,46 @@ def _metrics(
     return metrics
 
 
+def _after_dual_softmax(cosines: np.ndarray, reverse_prior: str = "texts") -> dict[str, Ranking]:
+    """Both directions of cosines [texts, V]."""
+    weighted = dual_softmax(cosines)
+    back = weighted if reverse_prior == "texts" else dual_softmax(cosines, reverse_prior)
+    return {"dsl_t2v": ranking(weighted), "dsl_v2t": ranking(back.T)}
+
+
 def _direction(
     found: Ranking,
     split: str,
     tie_rule: str,
     way: str,
-    ids: NDArray,
-    groups: NDArray | None,
+    ids: np.ndarray,
+    groups: np.ndarray | None,
     lower_median: bool = False,
 ) -> list[Metric]:
     """The metrics of one direction, `lower_median` as the reference has it for several captions."""
     as_sorted = lower_median and tie_rule == "reference"
     rule = "pessimistic" if as_sorted else tie_rule
-    of, ranks = found.entries(rule), found.ranks(rule)
-    names, shared = ids[of], None if groups is None else groups[of]
+    of = found.entries(rule)
+    shared = None if groups is None else groups[of]
     metrics = []
     for depth in DEPTHS:
         hits = found.hits(depth, rule)
         count = None if rule == "expected" else int(hits.sum())
-        items = Items(names, hits, shared, "share")
+        items = Items(ids[of], hits, shared, "share")
         metrics.append(measured(f"{way}_r{depth}", split, items, hits=count))
-    tied = (found.tied > 1).astype(np.float64)
-    for short, items, unit in (
-        ("medr", Items(names, ranks, shared, "lower-median" if as_sorted else "median"), "rank"),
-        ("mnr", Items(names, ranks, shared, "mean"), "rank"),
-        ("tied", Items(ids, tied, groups, "sum"), "queries"),
-    ):
-        metrics.append(measured(f"{way}_{short}", split, items, unit=unit, higher_is_better=False))
-    return metrics
+    median: Rule = "lower-median" if as_sorted else "median"
+    tied = Items(ids, (found.tied > 1).astype(np.float64), groups, "sum")
+    return [
+        *metrics,
+        _lower(f"{way}_medr", split, Items(ids[of], found.ranks(rule), shared, median), "rank"),
+        _lower(f"{way}_mnr", split, Items(ids[of], found.ranks(rule), shared), "rank"),
+        _lower(f"{way}_tied", split, tied, "queries"),
+    ]
+
+
+def _lower(name: str, split: str, items: Items, unit: str) -> Metric:
+    """A metric of which less is better."""
+    return measured(name, split, items, unit=unit, higher_is_better=False)
 
 
 def _check_rule(tie_rule: str) -> None:

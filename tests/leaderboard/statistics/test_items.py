@@ -122,7 +122,7 @@ def test_captions(rule, several):
     stored = arrays(of)
     found = agree(of, stored, rule)
     assert ("dsl_t2v_r1", "test") in found or several
-    ways = rankings(scores, counts, cosines)
+    ways = rankings(scores, target_of(of), cosines)
     agree(of, compact_captions(stored, ways, rule), rule)
 
 
