@@ -135,6 +135,16 @@ def test_what_resampling_cannot_spread_has_wilsons_interval_by_sources():
     assert found[:2] == tuple(100 * end for end in wilson(20, 20))
 
 
+def test_ranks_that_are_all_100_are_no_shares():
+    ranks, hits = (
+        Items(names(100), np.full(100, 100.0)),
+        Items(names(100), np.ones(100), rule="share"),
+    )
+    found = intervals({"mnr": Number((ranks,)), "r10": Number((hits,))}, draws=50)
+    assert found["mnr"] == (100, 100, 0, "bootstrap-items")
+    assert found["r10"].method == "wilson"
+
+
 def test_an_interval_is_widened_to_its_value(monkeypatch):
     monkeypatch.setattr(bootstrap, "draw", lambda numbers, *_: np.full((1, 9), 70.0))
     found = intervals({"r1": Number((Items(names(4), np.array([0.0, 0, 100, 100])),))})["r1"]
