@@ -29,27 +29,20 @@ def measure(outcome: Outcome, tie_rule: str = "pessimistic", dataset: str = "") 
     Raises:
         NotFinite: scores with NaN or infinities; names the videos.
     """
-    from .metrics import (
-        GROUPS_WITHIN_CLASS,
-        accuracy,
-        caption_metrics,
-        label_metrics,
-        rankings,
-        require_finite,
-        sources,
-    )  # fmt: skip
+    from . import metrics
 
     scores, split, ids, groups = outcome.scores, outcome.split, outcome.ids, outcome.groups
     if outcome.rankings is None:
-        require_finite(scores, "videos", ids)
+        metrics.require_finite(scores, "videos", ids)
     if split.kind == "labels":
-        return label_metrics(scores, outcome.target, split.name, split.novel, ids, groups)
+        return metrics.label_metrics(scores, outcome.target, split.name, split.novel, ids, groups)
     if split.kind == "captions":
-        found = outcome.rankings or rankings(scores, outcome.target, outcome.cosines)
-        return caption_metrics(found, split.name, outcome.target, tie_rule, ids, groups)
-    within_class = (dataset or split.dataset) in GROUPS_WITHIN_CLASS
-    shared = sources(groups, outcome.target, split.classes, within_class)
-    return accuracy(scores, outcome.target, split.name, ids, shared)
+        owner = outcome.target
+        found = outcome.rankings or metrics.rankings(scores, owner, outcome.cosines)
+        return metrics.caption_metrics(found, split.name, owner, tie_rule, ids, groups)
+    within_class = (dataset or split.dataset) in metrics.GROUPS_WITHIN_CLASS
+    shared = metrics.sources(groups, outcome.target, split.classes, within_class)
+    return metrics.accuracy(scores, outcome.target, split.name, ids, shared)
 
 
 def per_class(outcomes: Mapping[str, Outcome]) -> dict[str, dict[str, float]]:

@@ -18,6 +18,8 @@ Rule = Literal[
     "micro_ap", "f1_best", "threshold_best", "threshold", "ece",
 ]  # fmt: skip
 Joint = Literal["mean", "harmonic-mean"]
+JOINTS: dict[str, Joint] = {"mean": "mean", "harmonic-mean": "harmonic-mean"}
+"""How one number is made of several, by the name that metrics and records give the rule."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,8 +115,5 @@ class Metric:
         if self.items is not None:
             return Number((self.items,))
         parts = tuple(part.items for part in self.parts if part.items is not None)
-        if not parts or len(parts) < len(self.parts):
-            return None
-        if self.rule == "mean":
-            return Number(parts)
-        return Number(parts, "harmonic-mean") if self.rule == "harmonic-mean" else None
+        whole = bool(parts) and len(parts) == len(self.parts)
+        return Number(parts, JOINTS[self.rule]) if whole and self.rule in JOINTS else None

@@ -14,7 +14,8 @@ from ...leaderboard.statistics.bootstrap import ItemInterval
 from ...leaderboard.statistics.run_metrics import intervals_of, shares_sources
 from ...protocols.base import Protocol
 from ...protocols.measure import measure
-from ...protocols.metrics import Metric, Ranking, joined, rankings
+from ...protocols.metric import JOINTS, Metric
+from ...protocols.metrics import Ranking, joined, rankings
 from ...protocols.split import Outcome, Sample, Split
 
 Arrays = Mapping[str, Mapping[str, np.ndarray]]
@@ -122,16 +123,11 @@ class Rebuilt:
         """What the record computed from other metrics, by the rule that it names."""
         known = {(m.name, m.split): m for m in metrics}
         made = []
-        for aggregate in self.record.aggregates:
-            keys = [(part.name, part.split) for part in aggregate.parts]
-            own = (aggregate.name, None) in known
-            if own or any(key not in known for key in keys):
-                continue
-            parts = [known[key] for key in keys]
-            if aggregate.rule == "mean":
-                made.append(joined(aggregate.name, parts, "mean"))
-            elif aggregate.rule == "harmonic-mean":
-                made.append(joined(aggregate.name, parts, "harmonic-mean"))
+        for one in self.record.aggregates:
+            parts = [known[p.name, p.split] for p in one.parts if (p.name, p.split) in known]
+            whole = len(parts) == len(one.parts) and one.rule in JOINTS
+            if whole and (one.name, None) not in known:
+                made.append(joined(one.name, parts, JOINTS[one.rule]))
         return made
 
     def intervals(self, metrics: Sequence[Metric]) -> list[ItemInterval | str]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from ...protocols.metrics import (
     GROUPS_WITHIN_CLASS,
+    JOINTS,
     Items,
     Key,
     Metric,
@@ -85,10 +86,9 @@ def numbers(record: Record, found: Mapping[Key, Items]) -> dict[Key, Number]:
     known = {key: Number((part,)) for key, part in found.items() if record.metric(*key)}
     for aggregate in record.aggregates:
         keys = [(part.name, part.split) for part in aggregate.parts]
-        if all(key in known for key in keys) and aggregate.rule in ("mean", "harmonic-mean"):
+        if all(key in known for key in keys) and aggregate.rule in JOINTS:
             parts = tuple(known[key].parts[0] for key in keys)
-            halves = aggregate.rule == "harmonic-mean"
-            known[aggregate.name, None] = Number(parts, "harmonic-mean" if halves else "mean")
+            known[aggregate.name, None] = Number(parts, JOINTS[aggregate.rule])
     return known
 
 

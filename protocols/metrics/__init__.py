@@ -4,7 +4,7 @@ A metric has one definition: a function that makes its items, with the rule by w
 and the `Metric` from them. Intervals, tests and ranks resample the same items. numpy only, scipy late.
 """
 
-from ..metric import Items, Key, Metric, Number
+from ..metric import JOINTS, Items, Key, Metric, Number
 from .accuracy import (
     GROUPS_WITHIN_CLASS,
     TIE_RULE,
@@ -42,7 +42,7 @@ from .retrieval import (
 )
 
 __all__ = [
-    "GROUPS_WITHIN_CLASS", "TIE_RULE", "TIE_RULES", "Items", "Key", "Metric", "NotFinite",
+    "GROUPS_WITHIN_CLASS", "JOINTS", "TIE_RULE", "TIE_RULES", "Items", "Key", "Metric", "NotFinite",
     "Number", "Ranking", "accuracy", "among", "average_precision", "best_caption", "best_f1",
     "calibration_error", "caption_metrics", "dsl_metrics", "dual_softmax", "f1_at",
     "harmonic_mean", "harmonic_metric", "joined", "label_metrics", "mean_metric", "measured",
