@@ -38,8 +38,8 @@ def measure(outcome: Outcome, tie_rule: str = "pessimistic", dataset: str = "") 
         return metrics.label_metrics(scores, outcome.target, split.name, split.novel, ids, groups)
     if split.kind == "captions":
         owner = outcome.target
-        found = outcome.rankings or metrics.rankings(scores, owner, outcome.cosines)
-        return metrics.caption_metrics(found, split.name, owner, tie_rule, ids, groups)
+        ways = outcome.rankings or metrics.rankings(scores, owner, outcome.cosines)
+        return metrics.caption_metrics(ways, split.name, owner, tie_rule, ids, groups)
     within_class = (dataset or split.dataset) in metrics.GROUPS_WITHIN_CLASS
     shared = metrics.sources(groups, outcome.target, split.classes, within_class)
     return metrics.accuracy(scores, outcome.target, split.name, ids, shared)

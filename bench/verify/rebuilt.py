@@ -121,12 +121,12 @@ class Rebuilt:
 
     def _aggregates(self, metrics: Sequence[Metric]) -> list[Metric]:
         """What the record computed from other metrics, by the rule that it names."""
-        known = {(m.name, m.split): m for m in metrics}
+        there = {(m.name, m.split): m for m in metrics}
         made = []
         for one in self.record.aggregates:
-            parts = [known[p.name, p.split] for p in one.parts if (p.name, p.split) in known]
+            parts = [there[p.name, p.split] for p in one.parts if (p.name, p.split) in there]
             whole = len(parts) == len(one.parts) and one.rule in JOINTS
-            if whole and (one.name, None) not in known:
+            if whole and (one.name, None) not in there:
                 made.append(joined(one.name, parts, JOINTS[one.rule]))
         return made
 

@@ -81,15 +81,15 @@ def split_items(
     return {(one.name, one.split): one.items for one in metrics if one.items is not None}
 
 
-def numbers(record: Record, found: Mapping[Key, Items]) -> dict[Key, Number]:
+def numbers(record: Record, parts: Mapping[Key, Items]) -> dict[Key, Number]:
     """Every metric of the record that has items, with those made of several, as `aggregates` say."""
-    known = {key: Number((part,)) for key, part in found.items() if record.metric(*key)}
+    made = {key: Number((part,)) for key, part in parts.items() if record.metric(*key)}
     for aggregate in record.aggregates:
         keys = [(part.name, part.split) for part in aggregate.parts]
-        if all(key in known for key in keys) and aggregate.rule in JOINTS:
-            parts = tuple(known[key].parts[0] for key in keys)
-            known[aggregate.name, None] = Number(parts, JOINTS[aggregate.rule])
-    return known
+        if all(key in made for key in keys) and aggregate.rule in JOINTS:
+            joined = tuple(made[key].parts[0] for key in keys)
+            made[aggregate.name, None] = Number(joined, JOINTS[aggregate.rule])
+    return made
 
 
 def scores_of(arrays: Arrays) -> Array:

@@ -21,20 +21,20 @@ def metric_entries(metrics: Sequence[Metric], shared: bool) -> list[dict[str, An
 
 def metric_entry(metric: Metric, interval: ItemInterval | str) -> dict[str, Any]:
     """One metric; `interval`: or one sentence on why it has none."""
-    known = None if isinstance(interval, str) else interval
+    given = None if isinstance(interval, str) else interval
     return {
         "name": metric.name,
         "value": float(metric.value),
         "unit": metric.unit,
         "higher_is_better": metric.higher_is_better,
         "n": metric.n,
-        "stderr": known.stderr if known else None,
-        "ci_low": known.low if known else None,
-        "ci_high": known.high if known else None,
-        "ci_method": known.method if known else None,
-        "level": LEVEL if known else None,
+        "stderr": given.stderr if given else None,
+        "ci_low": given.low if given else None,
+        "ci_high": given.high if given else None,
+        "ci_method": given.method if given else None,
+        "level": LEVEL if given else None,
         "split": metric.split,
-    } | ({} if known else {"no_interval": interval})
+    } | ({} if given else {"no_interval": interval})
 
 
 def aggregates(metrics: Sequence[Metric]) -> list[dict[str, Any]]:
@@ -69,8 +69,8 @@ def intervals_of(metrics: Sequence[Metric], shared: bool) -> list[ItemInterval |
             numbers[place] = number
         else:  # a protocol of a plugin may say what it likes
             others[place] = f"it is {metric.value:g}, and its items give {value_of(number):g}"
-    known = others | intervals(numbers)
-    return [known[place] for place in range(len(metrics))]
+    each = others | intervals(numbers)
+    return [each[place] for place in range(len(metrics))]
 
 
 def shares_sources(groups: Iterable[np.ndarray | None]) -> bool:

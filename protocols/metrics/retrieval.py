@@ -123,7 +123,8 @@ def retrieval_metrics(
     _check_rule(tie_rule)
     both = rankings(np.asarray(scores).T, owner, names=names)
     own = np.arange(len(scores)) if owner is None else np.asarray(owner)
-    return caption_metrics({f"{prefix}{way}": r for way, r in both.items()}, split, own, tie_rule)
+    named = {f"{prefix}{way}": places for way, places in both.items()}
+    return caption_metrics(named, split, own, tie_rule)
 
 
 def dual_softmax(cosines: np.ndarray, over: str = "texts") -> NDArray[np.float64]:
@@ -180,20 +181,20 @@ def rankings(
     Raises:
         NotFinite: NaN or infinite scores. ValueError: texts, videos and owners that do not fit.
     """
-    found = {"t2v": ranking(scores.T, owner, names)}
+    ways = {"t2v": ranking(scores.T, owner, names)}
     own = np.arange(scores.shape[1]) if owner is None else np.asarray(owner)
     captions = np.bincount(own, minlength=len(scores))
     if (captions == 0).any():
         lacking = np.flatnonzero(captions == 0)
         raise ValueError(f"{len(lacking)} videos have no caption, first column {lacking[0]}")
-    found["v2t"] = ranking(best_caption(scores.T, own).T)
+    ways["v2t"] = ranking(best_caption(scores.T, own).T)
     if cosines is not None and (captions == 1).all():
-        found |= _after_dual_softmax(best_caption(cosines.T, own))
-    return found
+        ways |= _after_dual_softmax(best_caption(cosines.T, own))
+    return ways
 
 
 def caption_metrics(
-    found: Mapping[str, Ranking],
+    ways: Mapping[str, Ranking],
     split: str,
     owner: np.ndarray,
     tie_rule: str = "pessimistic",
@@ -219,11 +220,11 @@ def caption_metrics(
         place[np.argsort(owner, kind="stable")] = np.arange(len(owner)) - first
         texts = np.char.add(np.char.add(texts, "#"), place.astype(str))
     metrics: list[Metric] = []
-    for way, one in found.items():
+    for way, places in ways.items():
         if "t2v" in way:
-            metrics += _direction(one, split, tie_rule, way, texts, shared, several)
+            metrics += _direction(places, split, tie_rule, way, texts, shared, several)
         else:
-            metrics += _direction(one, split, tie_rule, way, videos, groups)
+            metrics += _direction(places, split, tie_rule, way, videos, groups)
     return metrics
 
 
@@ -235,7 +236,7 @@ def _after_dual_softmax(cosines: np.ndarray, reverse_prior: str = "texts") -> di
 
 
 def _direction(
-    found: Ranking,
+    places: Ranking,
     split: str,
     tie_rule: str,
     way: str,
@@ -246,20 +247,20 @@ def _direction(
     """The metrics of one direction, `lower_median` as the reference has it for several captions."""
     as_sorted = lower_median and tie_rule == "reference"
     rule = "pessimistic" if as_sorted else tie_rule
-    of = found.entries(rule)
+    of = places.entries(rule)
     shared = None if groups is None else groups[of]
     metrics = []
     for depth in DEPTHS:
-        hits = found.hits(depth, rule)
+        hits = places.hits(depth, rule)
         count = None if rule == "expected" else int(hits.sum())
         items = Items(ids[of], hits, shared, "share")
         metrics.append(measured(f"{way}_r{depth}", split, items, hits=count))
     median: Rule = "lower-median" if as_sorted else "median"
-    tied = Items(ids, (found.tied > 1).astype(np.float64), groups, "sum")
+    tied = Items(ids, (places.tied > 1).astype(np.float64), groups, "sum")
     return [
         *metrics,
-        _lower(f"{way}_medr", split, Items(ids[of], found.ranks(rule), shared, median), "rank"),
-        _lower(f"{way}_mnr", split, Items(ids[of], found.ranks(rule), shared), "rank"),
+        _lower(f"{way}_medr", split, Items(ids[of], places.ranks(rule), shared, median), "rank"),
+        _lower(f"{way}_mnr", split, Items(ids[of], places.ranks(rule), shared), "rank"),
         _lower(f"{way}_tied", split, tied, "queries"),
     ]
 
