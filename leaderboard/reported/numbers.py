@@ -30,7 +30,7 @@ __all__ = [
     "SIGNS",
     "Reported",
     "ReportedFile",
-    "Source",
+    "ReportedSource",
     "load_reported",
     "load_sources",
     "one_sentence",
@@ -93,7 +93,7 @@ class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Source(_Model):
+class ReportedSource(_Model):
     """Where numbers were read."""
 
     short: Words = Field(description="A few words for a footnote")
@@ -207,7 +207,7 @@ class ReportedFile(_Model):
     """The whole of `reported.yaml`."""
 
     version: Literal[1]
-    sources: dict[Slug, Source]
+    sources: dict[Slug, ReportedSource]
     numbers: tuple[Reported, ...]
 
     @model_validator(mode="after")
@@ -296,7 +296,7 @@ def load_reported(path: Path | None = None) -> list[Reported]:
     return list(_read(path).numbers)
 
 
-def load_sources(path: Path | None = None) -> dict[str, Source]:
+def load_sources(path: Path | None = None) -> dict[str, ReportedSource]:
     """Id -> source of the numbers; raises as `load_reported`."""
     return dict(_read(path).sources)
 

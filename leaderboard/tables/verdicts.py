@@ -11,7 +11,7 @@ from ..record.identity import Identity
 from ..record.record import Record
 from ..reported.numbers import Reported
 from .cells import Cell, column_key
-from .grid import Entry, Grid
+from .grid import Grid, GridEntry
 
 NOT_COMPARABLE = "not comparable"
 WIDEST = 6.0
@@ -28,7 +28,7 @@ _SELECTED = {
 
 
 @dataclass(frozen=True)
-class Verdict:
+class PaperVerdict:
     """One reported number and what was measured here.
 
     Attributes:
@@ -41,7 +41,7 @@ class Verdict:
     """
 
     reported: Reported
-    entry: Entry | None = None
+    entry: GridEntry | None = None
     difference: float | None = None
     word: str = ""
     reason: str = ""
@@ -64,35 +64,34 @@ class Verdict:
         return f"{self.word}: {self.reason}" if self.reason else self.word
 
 
-def verdicts(grid: Grid, numbers: Sequence[Reported]) -> list[Verdict]:
+def verdicts(grid: Grid, numbers: Sequence[Reported]) -> list[PaperVerdict]:
     """One for each number of a protocol of ours, in the order of the numbers; without those unseen.
 
     A number meets every row of its method; a row of another backbone gets "not comparable".
     """
     records = {record.run_id: record for record in grid.used}
-    cells: dict[tuple[str, str, str], list[Entry]] = {}
+    cells: dict[tuple[str, str, str], list[GridEntry]] = {}
     for entry in grid.entries:
-        method = re.split(r" [\[(]", entry.row.method)[0]
         key = column_key(entry.column, entry.group.splits)
-        cells.setdefault((entry.group.protocol, key, method), []).append(entry)
-    found = []
+        cells.setdefault((entry.group.protocol, key, entry.row.method), []).append(entry)
+    judged = []
     for number in numbers:
         if number.protocol is None or number.evidence == "unverified":
             continue
         ours = cells.get((number.protocol, number.column_key, number.method), [])
-        found += [judge(number, e, [records[i] for i in e.cell.run_ids]) for e in ours]
+        judged += [judge(number, e, [records[i] for i in e.cell.run_ids]) for e in ours]
         if not ours:
-            found.append(Verdict(number))
-    settled = {one.entry for one in found if one.comparable}
+            judged.append(PaperVerdict(number))
+    settled = {one.entry for one in judged if one.comparable}
     return [
         replace(one, differs=True)
         if one.entry and one.reported.match_kind == "differs" and one.entry not in settled
         else one
-        for one in found
+        for one in judged
     ]
 
 
-def judge(number: Reported, entry: Entry, records: Sequence[Record]) -> Verdict:
+def judge(number: Reported, entry: GridEntry, records: Sequence[Record]) -> PaperVerdict:
     """Compare one number with one cell.
 
     The difference is held against our interval (seeds where there are three, else items) and the
@@ -100,7 +99,7 @@ def judge(number: Reported, entry: Entry, records: Sequence[Record]) -> Verdict:
     many independent items. Both are half-widths of 95 % and add as squares.
     """
     cell, first = entry.cell, records[0].identity
-    found = Verdict(number, entry, cell.value - number.number)
+    found = PaperVerdict(number, entry, cell.value - number.number)
     assert found.difference is not None
     other = number.backbone is None or _plain(number.backbone) != _plain(first.backbone.name)
     note = _selection(number, first)
