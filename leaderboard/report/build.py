@@ -5,23 +5,20 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from numpy.typing import NDArray
 
-from ..record.record import Record
 from ..record.store import Run
 from ..tables.notes import ALL_MARKS
 from ..tables.tables import Table
 from .costs import COST_NAMES
 from .data import Tab
 from .dedup import pooled
-from .splits import Place, places_of, strips_wanted
-from .strips import strips
+from .splits import Captions, Place, places_of, strips_wanted
+from .strips import Frames, strips
 
 LIMIT = 2_900_000
 """Bytes that the page should not exceed; strips of frames take what the rest leaves."""
@@ -34,8 +31,8 @@ _FOLDER = Path(__file__).parent
 def build_report(
     runs: Sequence[Run],
     table: Table,
-    frames: Callable[[Record, str, str], NDArray[np.uint8] | None] | None = None,
-    captions: Callable[[Record, str, str], Sequence[str] | None] | None = None,
+    frames: Frames | None = None,
+    captions: Captions | None = None,
 ) -> str:
     """The whole HTML text of the report: one file, which fetches nothing.
 
@@ -44,7 +41,7 @@ def build_report(
 
     Args:
         runs: all runs of the table, and any others whose records should be at hand.
-        table: made from the records of these runs.
+        table: made from the records of these runs; KeyError if one of its runs is not among them.
         frames: (record, split, id of a clip) -> some of its frames in order, uint8 [n, H, W, 3] in
             RGB, or None where they are not at hand; for the strips of single clips.
         captions: (record, split, id of a clip) -> its captions in the protocol's order, or None.

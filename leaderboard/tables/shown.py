@@ -100,8 +100,8 @@ class ShownFamily:
 
     def chance(self, group: Group, column: str) -> float | None:
         """The level of chance of a column where it is computed."""
-        found = self.at(group, column, CHANCE_ROW)
-        return found.entry.cell.value if found else None
+        cell = self.at(group, column, CHANCE_ROW)
+        return cell.entry.cell.value if cell else None
 
 
 def shown_families(

@@ -99,8 +99,8 @@ def judge(number: Reported, entry: GridEntry, records: Sequence[Record]) -> Pape
     many independent items. Both are half-widths of 95 % and add as squares.
     """
     cell, first = entry.cell, records[0].identity
-    found = PaperVerdict(number, entry, cell.value - number.number)
-    assert found.difference is not None
+    verdict = PaperVerdict(number, entry, cell.value - number.number)
+    assert verdict.difference is not None
     other = number.backbone is None or _plain(number.backbone) != _plain(first.backbone.name)
     note = _selection(number, first)
     reasons = [
@@ -110,14 +110,14 @@ def judge(number: Reported, entry: GridEntry, records: Sequence[Record]) -> Pape
     ]
     if reasons:
         word, reason = NOT_COMPARABLE, "; ".join(reasons)
-        return replace(found, word=word, reason=reason + note, same_backbone=not other)
+        return replace(verdict, word=word, reason=reason + note, same_backbone=not other)
     items = [m.n for r in records for m in entry.column.parts(r) or [] if m.n]
     theirs = 1.96 * binomial_error(number.number, sum(items) // max(1, len(records)))
     half = math.hypot(_half_width(cell) or 0.0, theirs)
-    if abs(found.difference) <= half:
-        return replace(found, word="reproduced", reason=f"within ± {half:.1f}{note}")
-    word = "above" if found.difference > 0 else "below"
-    return replace(found, word=word, reason=f"beyond ± {half:.1f}{note}")
+    if abs(verdict.difference) <= half:
+        return replace(verdict, word="reproduced", reason=f"within ± {half:.1f}{note}")
+    word = "above" if verdict.difference > 0 else "below"
+    return replace(verdict, word=word, reason=f"beyond ± {half:.1f}{note}")
 
 
 def binomial_error(percent: float, n: int) -> float:
@@ -133,18 +133,18 @@ def _protocol_obstacles(number: Reported, records: Sequence[Record]) -> list[str
     in files of the datasets, which a record does not hold. What the record says of it is compared.
     """
     protocol = records[0].identity.protocol
-    found = [number.match] * (number.match != "exact")
+    obstacles = [number.match] * (number.match != "exact")
     if number.frames is not None and number.frames != protocol.frames:
-        found.append(f"{protocol.frames} frames, theirs {number.frames}")
+        obstacles.append(f"{protocol.frames} frames, theirs {number.frames}")
     views = f"{protocol.views.clips}x{protocol.views.crops}"
     if number.views is not None and number.views != views:
-        found.append(f"{views} views, theirs {number.views}")
+        obstacles.append(f"{views} views, theirs {number.views}")
     # others are a count, or learned
     if number.prompts and "{}" in number.prompts and protocol.templates != [number.prompts]:
-        found.append(f"other prompts, theirs {number.prompts!r}")
+        obstacles.append(f"other prompts, theirs {number.prompts!r}")
     if names := sorted({name for record in records for name in unpinned_lists(record)}):
-        found.append(f"read another version of {', '.join(names)}")
-    return found
+        obstacles.append(f"read another version of {', '.join(names)}")
+    return obstacles
 
 
 def unpinned_lists(record: Record) -> list[str]:
@@ -159,32 +159,32 @@ def unpinned_lists(record: Record) -> list[str]:
 def _weights_obstacles(number: Reported, identity: Identity, other: bool) -> list[str]:
     """Why the weights did not start from the same CLIP, which in all these papers is OpenAI's."""
     backbone, init = identity.backbone, identity.init
-    found = []
+    obstacles = []
     if number.backbone is None:
-        found.append("the source names no backbone")
+        obstacles.append("the source names no backbone")
     elif other:
-        found.append(f"backbone {backbone.name}, theirs {number.backbone}")
+        obstacles.append(f"backbone {backbone.name}, theirs {number.backbone}")
     if init is not None and init.layout in _WHOLE:
-        return found
+        return obstacles
     if backbone.weights_sha256 is None:
-        found.append("random weights, theirs OpenAI's CLIP")
+        obstacles.append("random weights, theirs OpenAI's CLIP")
     elif not _OPENAI.fullmatch(backbone.pretrained or ""):
-        found.append(f"weights {backbone.pretrained or 'without a name'}, theirs OpenAI's CLIP")
-    return found
+        obstacles.append(f"weights {backbone.pretrained or 'without a name'}, theirs OpenAI's CLIP")
+    return obstacles
 
 
 def _cell_obstacles(number: Reported, cell: Cell) -> list[str]:
     """Why our number says too little."""
-    found = []
+    obstacles = []
     if number.unit != cell.unit or number.unit != "%":
-        found.append(f"no interval is known for a reported {number.column}")
+        obstacles.append(f"no interval is known for a reported {number.column}")
     elif (half := _half_width(cell)) is None:
-        found.append("ours has no interval")
+        obstacles.append("ours has no interval")
     elif half > WIDEST:
-        found.append(f"ours is known to ± {half:.1f} only")
+        obstacles.append(f"ours is known to ± {half:.1f} only")
     if "◦" in cell.marks:
-        found.append("not all items were scored here")
-    return found
+        obstacles.append("not all items were scored here")
+    return obstacles
 
 
 def _half_width(cell: Cell) -> float | None:
