@@ -15,7 +15,7 @@ from ..record.store import Run
 from ..tables.notes import ALL_MARKS
 from ..tables.tables import Table
 from .costs import COST_NAMES
-from .data import Tab
+from .data import Tab, tab_of
 from .dedup import pooled
 from .splits import Captions, Place, places_of, strips_wanted
 from .strips import Frames, strips
@@ -47,9 +47,13 @@ def build_report(
         captions: (record, split, id of a clip) -> its captions in the protocol's order, or None.
     """
     known = {run.record.run_id: run for run in runs}
-    tabs = [Tab(family, known) for family in table.families]
+    tabs = [tab_of(family) for family in table.families]
+    members = [
+        [[known[record.run_id] for record in records] for _, records in family.rows]
+        for family in table.families
+    ]
     notes: list[str] = []
-    places = [places_of(tab.members, notes, captions) for tab in tabs]
+    places = [places_of(rows, notes, captions) for rows in members]
     payload = {
         "families": [_family(tab, own) for tab, own in zip(tabs, places, strict=True)],
         "marks": ALL_MARKS,

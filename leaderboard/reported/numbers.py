@@ -13,6 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
+import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -264,8 +265,6 @@ def _located(message: str, content: Any) -> str:
 
 @lru_cache(maxsize=4)
 def _load(path: Path, _stamp: tuple[int, int]) -> ReportedFile:
-    import yaml
-
     loader = getattr(
         yaml, "CSafeLoader", yaml.SafeLoader
     )  # in C where libyaml is there: 10x faster
