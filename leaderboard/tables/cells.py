@@ -23,8 +23,6 @@ MARKS = {
     "‡": "the checkpoint was selected on the test data",
 }
 """Of a cell's own runs."""
-DIFFERS = "~"
-"""Mark of a cell that a paper's number of another protocol stands beside."""
 
 
 @dataclass(frozen=True)

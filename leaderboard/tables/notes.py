@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from ...protocols.family import family_of
 from ..record.record import Record, record_text
-from .cells import DIFFERS, MARKS
+from ..reported.words import DIFFERS
+from .cells import MARKS
 from .grid import Grid, GridEntry
 from .shown import ShownFamily
 from .verdicts import PaperVerdict, unpinned_lists

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pandas import DataFrame
 
 from ..reported.numbers import Reported, ReportedSource, load_sources
+from ..reported.words import place
 from .rows import Row
 from .verdicts import PaperVerdict
 
 MEASURED = " measured"  # how names of columns with our numbers end
-_LATER = ("medr", "mnr", "hm", "gflops")  # ends of columns that follow those they belong to
 
 
 @dataclass
@@ -59,7 +58,7 @@ def paper_tables(judged: Iterable[PaperVerdict]) -> dict[str, DataFrame]:
             line.measured.setdefault(one.entry.row, {})[name] = _measured(one)
     frames = {}
     for protocol, printed in sorted(tables.items()):
-        names = sorted({name for line in printed.values() for name in line.numbers}, key=_place)
+        names = sorted({name for line in printed.values() for name in line.numbers}, key=place)
         lines = [line for row in printed.values() for line in row.lines(names)]
         frames[protocol] = DataFrame(lines, dtype=str)
     return frames
@@ -76,14 +75,6 @@ def _head(number: Reported, sources: Mapping[str, ReportedSource]) -> dict[str, 
         "selection": number.selection,
         "source": f"{where}{table}{via}",
     }
-
-
-def _place(name: str) -> tuple[bool, bool, int, list[tuple[int, str]]]:
-    """Key to sort columns by: both directions before the dual softmax, k2 before k16, parts before HM."""
-    later = [name.endswith(end) for end in _LATER]
-    parts = [(int(digits or 0), word) for digits, word in re.findall(r"(\d+)|(\D+)", name)]
-    rank = later.index(True) + 1 if any(later) else 0
-    return name.startswith("dsl_"), "v2t" in name, rank, parts
 
 
 def _measured(one: PaperVerdict) -> str:

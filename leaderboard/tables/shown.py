@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from .cells import DIFFERS
+from ..reported.words import DIFFERS
 from .controls import CHANCE_ROW, chance_entries, with_controls
 from .grid import CellKey, Grid, GridEntry, Group, RowRecords
 from .rows import Row

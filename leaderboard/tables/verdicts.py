@@ -101,7 +101,7 @@ def judge(number: Reported, entry: GridEntry, records: Sequence[Record]) -> Pape
     cell, first = entry.cell, records[0].identity
     verdict = PaperVerdict(number, entry, cell.value - number.number)
     assert verdict.difference is not None
-    other = number.backbone is None or _plain(number.backbone) != _plain(first.backbone.name)
+    other = not number.of_backbone(first.backbone.name)
     note = _selection(number, first)
     reasons = [
         *_protocol_obstacles(number, records),
@@ -201,8 +201,3 @@ def _selection(number: Reported, identity: Identity) -> str:
     if ours is None or number.selection not in _SELECTED or number.selection == ours:
         return ""
     return f" (theirs {_SELECTED[number.selection]})"
-
-
-def _plain(backbone: str) -> str:
-    """Name of a backbone without what does not change its size: ViT-B-16-quickgelu, ViT-B/16."""
-    return re.sub(r"[-_/ ]|quickgelu", "", backbone.lower())
