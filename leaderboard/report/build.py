@@ -5,25 +5,20 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ..record.record import Record
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
 from ..record.store import Run
-from ..tables.cells import MARKS
-from ..tables.notes import DIFFERS
-from .costs import COSTS
-from .data import Family, families_of, run_payload
+from ..tables.notes import ALL_MARKS
+from ..tables.tables import Table
+from .costs import COST_NAMES
+from .data import Tab, tab_of
 from .dedup import pooled
-from .splits import Place, places_of, strips_wanted
-from .strips import strips
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from ..tables.tables import Table
+from .splits import Captions, Place, places_of, strips_wanted
+from .strips import Frames, strips
 
 LIMIT = 2_900_000
 """Bytes that the page should not exceed; strips of frames take what the rest leaves."""
@@ -36,8 +31,8 @@ _FOLDER = Path(__file__).parent
 def build_report(
     runs: Sequence[Run],
     table: Table,
-    frames: Callable[[Record, str, str], NDArray[np.uint8] | None] | None = None,
-    captions: Callable[[Record, str, str], Sequence[str] | None] | None = None,
+    frames: Frames | None = None,
+    captions: Captions | None = None,
 ) -> str:
     """The whole HTML text of the report: one file, which fetches nothing.
 
@@ -46,51 +41,61 @@ def build_report(
 
     Args:
         runs: all runs of the table, and any others whose records should be at hand.
-        table: made from the records of these runs.
+        table: made from the records of these runs; KeyError if one of its runs is not among them.
         frames: (record, split, id of a clip) -> some of its frames in order, uint8 [n, H, W, 3] in
             RGB, or None where they are not at hand; for the strips of single clips.
         captions: (record, split, id of a clip) -> its captions in the protocol's order, or None.
     """
-    families = families_of(table, runs)
+    known = {run.record.run_id: run for run in runs}
+    tabs = [tab_of(family) for family in table.families]
+    members = [
+        [[known[record.run_id] for record in records] for _, records in family.rows]
+        for family in table.families
+    ]
     notes: list[str] = []
-    places = {family.id: places_of(family.members, notes, captions) for family in families}
+    places = [places_of(rows, notes, captions) for rows in members]
     payload = {
-        "families": [_family(family, places[family.id]) for family in families],
-        "marks": MARKS | {DIFFERS[0]: DIFFERS[1:].strip(" .")},
-        "costs": COSTS,
-        "runs": {run.record.run_id: run_payload(run) for run in runs},
+        "families": [_family(tab, own) for tab, own in zip(tabs, places, strict=True)],
+        "marks": ALL_MARKS,
+        "costs": COST_NAMES,
+        "runs": {run.record.run_id: _record(run) for run in runs},
         "strips": {},
     }
-    page = _page(families, runs, table, notes, payload)
+    page = _page(tabs, runs, table, notes, payload)
     if frames is not None:
-        wanted = (item for family in families for item in strips_wanted(places[family.id]))
+        wished = (item for own in places for item in strips_wanted(own))
         budget = min(STRIPS, LIMIT - len(page.encode()))
-        payload["strips"] = strips(wanted, frames, budget)
-        page = _page(families, runs, table, notes, payload)
+        payload["strips"] = strips(wished, frames, budget)
+        page = _page(tabs, runs, table, notes, payload)
     return page
 
 
-def _family(family: Family, places: list[Place]) -> dict[str, Any]:
+def _family(tab: Tab, places: Sequence[Place]) -> dict[str, Any]:
     return {
-        "id": family.id,
-        "name": family.name,
-        "rows": family.rows,
-        "groups": family.groups,
-        "columns": family.columns,
-        "cells": family.cells,
+        "id": tab.family.id,
+        "name": tab.name,
+        "rows": tab.rows,
+        "groups": tab.groups,
+        "columns": tab.columns,
+        "cells": tab.cells,
         "places": [place.payload() for place in places],
     }
 
 
+def _record(run: Run) -> dict[str, Any]:
+    """The record as JSON, without what the page shows elsewhere."""
+    record = run.record.model_dump(mode="json")
+    record.pop("per_class")
+    return record
+
+
 def _page(
-    families: Sequence[Family],
+    tabs: Sequence[Tab],
     runs: Sequence[Run],
     table: Table,
     notes: Sequence[str],
     payload: dict[str, Any],
 ) -> str:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
     environment = Environment(
         loader=FileSystemLoader(_FOLDER),
         autoescape=True,
@@ -99,13 +104,13 @@ def _page(
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"spread": spread, "figure": figure}
+    environment.filters["figure"] = figure
     style = _text("style.css")
     script = "(() => {\n'use strict';\n" + "".join(map(_text, SCRIPTS)) + "start();\n})();\n"
     protocols = {run.record.identity.protocol.id for run in runs}
     methods = {run.record.identity.method.name for run in runs}
     return environment.get_template("page.html.j2").render(
-        families=families,
+        families=tabs,
         counts=[(len(runs), "run"), (len(methods), "method"), (len(protocols), "protocol")],
         footer=table.footer,
         papers=[
@@ -119,19 +124,6 @@ def _page(
         script_hash=_hash(script),
         data=script_json(pooled(payload)),
     )
-
-
-def spread(cell: dict[str, Any]) -> str:
-    """The uncertainty of a cell in a few characters, as in the other tables; empty if unknown."""
-    if cell["std"] is not None:
-        return f"± {cell['std']:.1f}"
-    if cell["pair"]:
-        return "({:.1f}, {:.1f})".format(*cell["pair"])
-    if cell["low"] is None or cell["high"] is None:
-        return ""
-    if cell["how"] == "t-seeds":
-        return f"± {(cell['high'] - cell['low']) / 2:.1f}"
-    return f"{cell['low']:.1f} to {cell['high']:.1f}"
 
 
 def figure(value: float) -> str:

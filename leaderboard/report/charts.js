@@ -247,7 +247,8 @@ function shotPlot(family, series, group, full) {
   const x = (k) => left + 10 + ((Math.log2(k) - first) / (last - first || 1)) * (right - left - 20);
   x.ticks = ks;
   const values = all.flatMap(({ cell }) => [cell.value, cell.low, cell.high]);
-  const guess = family.columns[group.columns[0]].chance;
+  // the same for all K; a K that nobody ran has none
+  const guess = group.columns.map((c) => family.columns[c].chance).find((v) => v !== null);
   const y = linear([...values, guess].filter((v) => typeof v === 'number'), bottom - 4, top + 4, '%');
   const ends = series.map(({ points }) => y(points[points.length - 1].cell.value));
   const labels = spread(ends, 15, top + 6, bottom - 2);

@@ -2,7 +2,7 @@
 
 const DATA = expand(JSON.parse(document.getElementById('data').textContent));
 const METHODS = [...new Set(DATA.families.flatMap((family) =>
-  family.rows.filter((row) => row.runs.length).map((row) => row.method)))];
+  family.rows.filter((row) => row.runs.length).map((row) => row.label)))];
 const FAMILIES = DATA.families.map((family, number) => ({
   ...family,
   node: document.getElementById(`family-${number}`),
@@ -14,13 +14,13 @@ const FAMILIES = DATA.families.map((family, number) => ({
 }));
 let current = 0;
 
-/** Place of a row's method among all methods: its colour is the same in every plot. */
-const colour = (row) => METHODS.indexOf(row.method);
+/** Place of a row's method among all, settings apart: its colour is the same in every plot. */
+const colour = (row) => METHODS.indexOf(row.label);
 const cellOf = (family, row, column) => family.cellOf.get(`${row}/${column}`);
 /** Rows that are not unticked and hold the words of the filter. */
 const visible = (family) =>
   family.rows.map((row, number) => ({ row, number })).filter(({ row, number }) => {
-    const text = `${row.method} ${row.backbone} ${row.checkpoint} ${marksOf(family, number)}`;
+    const text = `${row.label} ${row.backbone} ${row.checkpoint} ${marksOf(family, number)}`;
     const words = family.words.toLowerCase().split(/\s+/);
     return !family.hidden.has(number) && words.every((word) => text.toLowerCase().includes(word));
   });

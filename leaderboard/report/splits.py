@@ -5,25 +5,24 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
 
 from ..record.files import StoreError
 from ..record.record import Record
 from ..record.store import Run
 from . import predictions
 
-if TYPE_CHECKING:
-    import numpy as np
-
-    Arrays = dict[str, np.ndarray]
-    Captions = Callable[[Record, str, str], Sequence[str] | None]
+Arrays = dict[str, np.ndarray]
+Captions = Callable[[Record, str, str], Sequence[str] | None]
 
 WORST = 6
 """Clips, labels or queries that are shown of a row and split."""
 # words of the class names that are also of interest by themselves; the last takes the rest
 ATTRIBUTES = {"shapes": ("colour", "shape", "motion")}
 LETTERS = 240  # of a caption that are shown
-RANKS = (1, 5, 10, 50)  # upper ends of the bins of retrieval ranks
+RANK_ENDS = (1, 5, 10, 50)  # upper ends of the bins of retrieval ranks
 
 
 @dataclass
@@ -211,8 +210,6 @@ def _count_wrong(place: Place) -> None:
 def _retrieval(
     place: Place, record: Record, arrays: Arrays, captions: Captions | None
 ) -> dict[str, Any]:
-    import numpy as np
-
     asked = predictions.queries(arrays)
     order = np.lexsort((asked.number, asked.ids[asked.video], -asked.rank))
     worst = [_query(place, record, asked, int(c), captions) for c in order[:WORST]]
@@ -241,17 +238,13 @@ def _query(
 
 
 def _bins(ranks: np.ndarray) -> list[int]:
-    """Queries with a rank up to each end of `RANKS`, and beyond."""
-    import numpy as np
-
-    places = np.searchsorted(np.array(RANKS), ranks, side="left")
-    return [int(n) for n in np.bincount(places, minlength=len(RANKS) + 1)]
+    """Queries with a rank up to each end of `RANK_ENDS`, and beyond."""
+    places = np.searchsorted(np.array(RANK_ENDS), ranks, side="left")
+    return [int(n) for n in np.bincount(places, minlength=len(RANK_ENDS) + 1)]
 
 
 def _map(arrays: Arrays) -> dict[str, Any]:
     """The map of the videos in 8 bits a coordinate, and their classes; enough for a small plot."""
-    import numpy as np
-
     if "map" not in arrays or "target" not in arrays or arrays["target"].ndim != 1:
         return {}
     points = arrays["map"].astype(np.float64)

@@ -5,16 +5,14 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-    from PIL import Image
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
 
-    from ..record.record import Record
+from ..record.record import Record
 
-    Frames = Callable[[Record, str, str], NDArray[np.uint8] | None]
+Frames = Callable[[Record, str, str], NDArray[np.uint8] | None]
 
 SHOWN = 5  # frames of a strip: motion and its direction show from the first to the last
 HEIGHT = 56  # pixels
@@ -23,15 +21,15 @@ QUALITY = 60  # of the JPEG, 1 to 95
 
 
 def strips(
-    wanted: Iterable[tuple[str, Record, str, str]], frames: Frames, budget: int
+    clips: Iterable[tuple[str, Record, str, str]], frames: Frames, budget: int
 ) -> dict[str, str]:
     """Key -> data URI of (key, record, split, id), in this order, until `budget` bytes are used.
 
     What `frames` has no frames of is left out. The first strip that does not fit ends the search.
     """
-    found: dict[str, str] = {}
-    for key, record, split, item in wanted:
-        if key in found:
+    made: dict[str, str] = {}
+    for key, record, split, item in clips:
+        if key in made:
             continue
         clip = frames(record, split, item)
         if clip is None or not len(clip):
@@ -40,8 +38,8 @@ def strips(
         budget -= len(uri) + len(key)
         if budget < 0:
             break
-        found[key] = uri
-    return found
+        made[key] = uri
+    return made
 
 
 def strip(clip: NDArray[np.uint8]) -> str:
@@ -50,9 +48,6 @@ def strip(clip: NDArray[np.uint8]) -> str:
     The frames are the centres of equal segments. Equal frames give equal bytes with one version of
     Pillow. Raises ValueError for arrays of another form.
     """
-    import numpy as np
-    from PIL import Image
-
     if clip.ndim != 4 or clip.shape[3] != 3 or clip.dtype != np.uint8 or not clip.size:
         raise ValueError(f"frames must be uint8 [T, H, W, 3], not {clip.dtype} {clip.shape}")
     count = min(SHOWN, len(clip))

@@ -13,6 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
+import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -30,7 +31,7 @@ __all__ = [
     "SIGNS",
     "Reported",
     "ReportedFile",
-    "Source",
+    "ReportedSource",
     "load_reported",
     "load_sources",
     "one_sentence",
@@ -93,7 +94,7 @@ class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Source(_Model):
+class ReportedSource(_Model):
     """Where numbers were read."""
 
     short: Words = Field(description="A few words for a footnote")
@@ -216,7 +217,7 @@ class ReportedFile(_Model):
     """The whole of `reported.yaml`."""
 
     version: Literal[1]
-    sources: dict[Slug, Source]
+    sources: dict[Slug, ReportedSource]
     numbers: tuple[Reported, ...]
 
     @model_validator(mode="after")
@@ -273,8 +274,6 @@ def _located(message: str, content: Any) -> str:
 
 @lru_cache(maxsize=4)
 def _load(path: Path, _stamp: tuple[int, int]) -> ReportedFile:
-    import yaml
-
     loader = getattr(
         yaml, "CSafeLoader", yaml.SafeLoader
     )  # in C where libyaml is there: 10x faster
@@ -305,7 +304,7 @@ def load_reported(path: Path | None = None) -> list[Reported]:
     return list(_read(path).numbers)
 
 
-def load_sources(path: Path | None = None) -> dict[str, Source]:
+def load_sources(path: Path | None = None) -> dict[str, ReportedSource]:
     """Id -> source of the numbers; raises as `load_reported`."""
     return dict(_read(path).sources)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from statistics import fmean, harmonic_mean, stdev
 from typing import Literal, NamedTuple
 
@@ -22,6 +22,7 @@ MARKS = {
     "◦": "not all items of the protocol were scored",
     "‡": "the checkpoint was selected on the test data",
 }
+"""Of a cell's own runs."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,9 @@ class Column:
     metric: str = "top1"
     """The metric of these splits. Of the rule primary: takes only records with this primary metric,
     empty: any."""
+    unit: str = ""
+    lower: bool = False
+    """Whether less is better; this and the unit as the metrics in the records say."""
 
     def takes(self, record: Record) -> bool:
         """Whether the record belongs in the column."""
@@ -46,16 +50,24 @@ class Column:
     def parts(self, record: Record) -> list[Metric] | None:
         """The metrics the number is made of; None if one is lacking."""
         if self.rule == "primary":
-            wanted = [record.primary_metric()]
+            metrics = [record.primary_metric()]
         else:
-            wanted = [record.metric(self.metric, split) for split in self.splits]
-        found = [metric for metric in wanted if metric is not None]
-        return found if len(found) == len(wanted) else None
+            metrics = [record.metric(self.metric, split) for split in self.splits]
+        there = [metric for metric in metrics if metric is not None]
+        return there if len(there) == len(metrics) else None
 
     def combine(self, parts: list[Metric]) -> float:
         """The number of one record from its parts, in their unit."""
         values = [metric.value for metric in parts]
         return harmonic_mean(values) if self.rule == "hm" else fmean(values)
+
+    def measured(self, records: Iterable[Record]) -> Column:
+        """The column with the unit and the direction of its metrics in these records."""
+        metrics = [m for r in records if self.takes(r) for m in self.parts(r) or []]
+        if not metrics:
+            return self
+        lower = not all(metric.higher_is_better for metric in metrics)
+        return replace(self, unit=metrics[0].unit, lower=lower)
 
     def interval_metric(self, record: Record) -> Metric | None:
         """The metric whose interval belongs to the number."""
@@ -103,22 +115,29 @@ class Cell:
         return "seeds" if self.interval.method == "t-seeds" else "items"
 
     @property
+    def spread(self) -> str:
+        """What stands behind the value: ± 1.2, (a, b) of two seeds, [low, high] over items, or nothing."""
+        if self.std_over_splits is not None:
+            return f"± {self.std_over_splits:.1f}"
+        if self.shows == "values":
+            return "({:.1f}, {:.1f})".format(*self.values)
+        if self.interval is None:
+            return ""
+        low, high, *_ = self.interval
+        return f"± {(high - low) / 2:.1f}" if self.shows == "seeds" else f"[{low:.1f}, {high:.1f}]"
+
+    @property
     def text(self) -> str:
         """The cell as printed: one decimal, its spread, its marks."""
-        words = [f"{self.value:.1f}"]
-        if self.std_over_splits is not None:
-            words.append(f"± {self.std_over_splits:.1f}")
-        elif self.shows == "values":
-            words.append("({:.1f}, {:.1f})".format(*self.values))
-        elif self.interval is not None:
-            low, high, *_ = self.interval
-            half = f"± {(high - low) / 2:.1f}"
-            words.append(half if self.shows == "seeds" else f"[{low:.1f}, {high:.1f}]")
-        return " ".join([*words, self.marks] if self.marks else words)
+        return " ".join(word for word in (f"{self.value:.1f}", self.spread, self.marks) if word)
 
 
 def columns(family: str, records: list[Record]) -> tuple[Column, ...]:
     """The columns of one protocol digest, in reading order."""
+    return tuple(column.measured(records) for column in _columns(family, records))
+
+
+def _columns(family: str, records: list[Record]) -> tuple[Column, ...]:
     shown = family_of(family).columns
     if shown == "halves":
         return _halves("top1", "")
@@ -131,12 +150,12 @@ def columns(family: str, records: list[Record]) -> tuple[Column, ...]:
         shots = sorted({*SHOTS, *(r.identity.protocol.k_shot or 0 for r in records)})
         return tuple(Column(f"K={k}", "primary", variant=f"k{k}", metric="") for k in shots)
     if shown == "ranks":
-        return _found(_ranks(longest_splits(records)), records)
+        return _with_numbers(_ranks(longest_splits(records)), records)
     if shown == "labels":
         # all, base and novel are parts of the labels of one split
         every = Column("mAP all", "split", ("all",), metric="map")
-        return _found((every, *_halves("map", "mAP ")), records)
-    return _found((), records)
+        return _with_numbers((every, *_halves("map", "mAP ")), records)
+    return _with_numbers((), records)
 
 
 def _halves(metric: str, prefix: str) -> tuple[Column, ...]:
@@ -167,9 +186,9 @@ def longest_splits(records: list[Record]) -> tuple[str, ...]:
     return max((tuple(r.identity.protocol.splits) for r in records), key=lambda s: (len(s), s))
 
 
-def _found(wanted: tuple[Column, ...], records: list[Record]) -> tuple[Column, ...]:
+def _with_numbers(wished: tuple[Column, ...], records: list[Record]) -> tuple[Column, ...]:
     """The columns that a record has a number for, then the primary metrics they do not show."""
-    shown = [column for column in wanted if any(column.parts(r) for r in records)]
+    shown = [column for column in wished if any(column.parts(r) for r in records)]
     rest = {
         (r.primary or "", metric.unit)
         for r in records

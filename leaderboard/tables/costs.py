@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from statistics import median
-from typing import TYPE_CHECKING
+
+from pandas import DataFrame
 
 from ..record.record import Record
 from .grid import FamilyTable
 
-if TYPE_CHECKING:
-    from pandas import DataFrame
-
-COLUMNS = (
+COST_COLUMNS = (
     "trainable parameters (M)",
     "GFLOPs per view",
     "videos/s",
@@ -28,18 +26,16 @@ def cost_table(family: FamilyTable) -> DataFrame:
     GFLOPs are two operations for each multiply-add. A run that found its features did not encode,
     and one that found its training did not train: the former count for no speed, the latter not as 0.
     """
-    from pandas import DataFrame
-
     lines = []
     for row, records in family.rows:
         machines: dict[str, list[Record]] = defaultdict(list)
         for record in records:
             machines[hardware(record)].append(record)
         lines += [
-            [row.method, row.backbone, row.checkpoint, *map(_number, figures(some)), machine]
+            [row.label, row.backbone, row.checkpoint, *map(_number, figures(some)), machine]
             for machine, some in sorted(machines.items())
         ]
-    columns = ["method", "backbone", "checkpoint", *COLUMNS, "machine"]
+    columns = ["method", "backbone", "checkpoint", *COST_COLUMNS, "machine"]
     frame = DataFrame(lines, columns=columns, dtype=str)
     return frame if frame["checkpoint"].any() else frame.drop(columns="checkpoint")
 
@@ -55,7 +51,7 @@ def hardware(record: Record) -> str:
 
 
 def figures(records: Sequence[Record]) -> list[float | None]:
-    """The numbers of COLUMNS, unrounded; None where no run says it.
+    """The numbers of COST_COLUMNS, unrounded; None where no run says it.
 
     Training took 0 h where nothing was trained; what a checkpoint took before it came here is not known.
     """

@@ -8,13 +8,13 @@ from collections.abc import Mapping
 
 from ..record.record import Record
 from .cells import MARKS
-from .grid import Entry, Grid
-from .tables import Standing, Standings
-from .verdicts import Verdict
+from .grid import Grid, GridEntry
+from .shown import Standing, Standings
+from .verdicts import PaperVerdict
 
 
 def explain(
-    grid: Grid, cell: str, standings: Standings, judged: tuple[Verdict, ...] = ()
+    grid: Grid, cell: str, standings: Standings, judged: tuple[PaperVerdict, ...] = ()
 ) -> list[str]:
     """Lines on the cells that `cell` names: METHOD/PROTOCOL or METHOD/PROTOCOL/COLUMN.
 
@@ -24,7 +24,7 @@ def explain(
     records = {record.run_id: record for record in grid.used}
     lines: list[str] = []
     for entry in find(grid, cell):
-        standing = standings.get((entry.group.heading, entry.column.name, entry.row))
+        standing = standings.get(entry.key)
         lines += _lines(entry, records, standing)
         lines += [
             f"  reported {v.reported.value} ({_source(v)}): {v.difference:+.2f}, {v.text}"
@@ -35,28 +35,27 @@ def explain(
     return lines
 
 
-def find(grid: Grid, cell: str) -> list[Entry]:
+def find(grid: Grid, cell: str) -> list[GridEntry]:
     """The entries with that name, of every backbone and checkpoint; ValueError if there is none."""
-    wanted = _folded(cell)
-    if "/" not in wanted.strip("/"):
+    name = _folded(cell)
+    if "/" not in name.strip("/"):
         raise ValueError(f"{cell!r} is no cell: METHOD/PROTOCOL/COLUMN is, e.g. vifi/b2n-shapes/HM")
-    found = [entry for entry in grid.entries if wanted in _names(entry)]
-    if not found:
-        known = list(dict.fromkeys(_names(entry)[0] for entry in grid.entries))
-        near = difflib.get_close_matches(wanted, known, 3, 0.4) or known[:3]
+    named = [entry for entry in grid.entries if name in _names(entry)]
+    if not named:
+        names = list(dict.fromkeys(_names(entry)[0] for entry in grid.entries))
+        near = difflib.get_close_matches(name, names, 3, 0.4) or names[:3]
         raise ValueError(
-            f"no cell is called {cell!r}; there are {len(known)}, e.g. {', '.join(near)}"
+            f"no cell is called {cell!r}; there are {len(names)}, e.g. {', '.join(near)}"
         )
-    return found
+    return named
 
 
-def _names(entry: Entry) -> list[str]:
+def _names(entry: GridEntry) -> list[str]:
     """All names of a cell, the full one first; whole texts, as labels may hold a / themselves."""
-    method = entry.row.method
     return [
         _folded(f"{who}/{where}{what}")
         for what in (f"/{entry.column.name}", "")
-        for who in (method, method.split(" ")[0])
+        for who in (entry.row.label, entry.row.method)
         for where in (entry.group.heading, entry.group.protocol)
     ]
 
@@ -65,11 +64,11 @@ def _folded(name: str) -> str:
     return re.sub(r"\s*/\s*", "/", name.strip().lower())
 
 
-def _lines(entry: Entry, records: Mapping[str, Record], standing: Standing | None) -> list[str]:
+def _lines(entry: GridEntry, records: Mapping[str, Record], standing: Standing | None) -> list[str]:
     cell, unit = entry.cell, entry.cell.unit
     row = entry.row
     where = [row.checkpoint, entry.group.heading, entry.column.name]
-    head = ", ".join(word for word in (f"{row.method} on {row.backbone}", *where) if word)
+    head = ", ".join(word for word in (f"{row.label} on {row.backbone}", *where) if word)
     count = len(cell.run_ids)
     of = "of one run" if count == 1 else f"the mean of {count} runs"
     lines = [head, f"  {cell.value!r}{f' {unit}' if unit else ''}, {of}"]
@@ -94,7 +93,7 @@ def _lines(entry: Entry, records: Mapping[str, Record], standing: Standing | Non
     return lines
 
 
-def _source(verdict: Verdict) -> str:
+def _source(verdict: PaperVerdict) -> str:
     number = verdict.reported
     via = f"via {number.via}" if number.via else ""
     return ", ".join(word for word in (number.source, number.table, via) if word)

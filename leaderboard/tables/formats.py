@@ -5,17 +5,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+
+from pandas import DataFrame
 
 from ...protocols.family import FAMILIES
 from .papers import MEASURED
 from .tables import Table
 
-if TYPE_CHECKING:
-    from pandas import DataFrame
-
-PAPERS = "Beside the papers"
-COSTS = "What it took"
+PAPERS_CAPTION = "Beside the papers"
+COSTS_CAPTION = "What it took"
 _WORDS = ("method", "backbone", "checkpoint", "frames, views", "selection", "source", "machine")
 """Columns of words, which LaTeX sets from the left."""
 
@@ -49,9 +47,9 @@ def to_markdown(table: Table) -> str:
     for family, frame in table.frames.items():
         lines += [f"### {title(family)}", "", *_markdown(frame), ""]
         if family in table.costs and len(table.costs[family]):
-            lines += [f"{COSTS}:", "", *_markdown(table.costs[family]), ""]
+            lines += [f"{COSTS_CAPTION}:", "", *_markdown(table.costs[family]), ""]
     if table.papers:
-        lines += [f"### {PAPERS}", ""]
+        lines += [f"### {PAPERS_CAPTION}", ""]
     for protocol, frame in table.papers.items():
         lines += [f"#### {protocol}", "", *_markdown(frame), ""]
     lines += [f"- {line}" for line in table.footer]
@@ -85,11 +83,11 @@ def to_latex(table: Table) -> str:
     for family, frame in table.frames.items():
         blocks.append(_latex_table(title(family), frame))
         if family in table.costs and len(table.costs[family]):
-            blocks.append(_latex_table(f"{COSTS}: {title(family)}", table.costs[family]))
+            blocks.append(_latex_table(f"{COSTS_CAPTION}: {title(family)}", table.costs[family]))
     for protocol, frame in table.papers.items():
         # a page is narrow: columns in which nothing was measured are left out
         words = [c for c in frame.columns if not c.endswith(MEASURED) or frame[c].any()]
-        blocks.append(_latex_table(f"{PAPERS}: {protocol}", frame[words]))
+        blocks.append(_latex_table(f"{PAPERS_CAPTION}: {protocol}", frame[words]))
     notes = "\n".join(f"  \\item{{}} {latex_text(line)}" for line in table.footer)
     blocks.append("{\\footnotesize\n\\begin{itemize}\n" + notes + "\n\\end{itemize}}")
     return "\n\n".join(blocks) + "\n"
@@ -126,8 +124,8 @@ def _alignment(column: str) -> str:
 def latex_text(text: object) -> str:
     """Any text as LaTeX prints it; a start in **bold**, as Markdown has it, becomes bold."""
     bold, rest = "", str(text)
-    if found := re.match(r"\*\*(.+?)\*\*", rest):
-        bold, rest = f"\\textbf{{{_escaped(found[1])}}}", rest[found.end() :]
+    if start := re.match(r"\*\*(.+?)\*\*", rest):
+        bold, rest = f"\\textbf{{{_escaped(start[1])}}}", rest[start.end() :]
     return bold + _escaped(rest)
 
 
@@ -137,10 +135,10 @@ def _escaped(text: str) -> str:
 
 def _plain(frame: DataFrame) -> list[dict[str, object]]:
     """Rows as dicts of JSON values; what is missing is null."""
-    found: list[dict[str, object]] = json.loads(
+    rows: list[dict[str, object]] = json.loads(
         frame.to_json(orient="records", double_precision=15, force_ascii=False)
     )
-    return found
+    return rows
 
 
 def _markdown(frame: DataFrame) -> list[str]:

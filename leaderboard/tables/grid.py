@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from ...protocols.family import FAMILIES, family_of
@@ -11,26 +11,43 @@ from ..record.record import Record
 from .cells import Cell, Column, columns, fill, longest_splits
 from .rows import Row, assign_rows
 
+CellKey = tuple[str, str, Row]
+"""Heading of the group, name of the column, row: what says which cell of a family it is."""
+
 
 @dataclass(frozen=True)
 class Group:
-    """Records that may share columns."""
+    """Records that may share columns.
+
+    Attributes:
+        variant: empty where the K of few-shot are columns of one group.
+        several: whether the protocol has groups of other digests, so that the heading names this one's.
+        splits: of the protocol, in order.
+        headline: name of the column of the primary metric; of several K, the largest.
+    """
 
     protocol: str
     variant: str
-    """Empty where the K of few-shot are columns of one group."""
     digest: str
-    heading: str
+    several: bool
     columns: tuple[Column, ...]
     run_ids: frozenset[str]
     splits: tuple[str, ...]
-    """Of the protocol, in order."""
     headline: str
-    """Name of the column of the primary metric; of several K, the largest."""
+
+    @property
+    def heading(self) -> str:
+        """Protocol, variant and six digits of the digest, as far as they have to be said."""
+        words = (self.protocol, self.variant, f"@{self.digest[:6]}" if self.several else "")
+        return " ".join(word for word in words if word)
+
+    def variant_of(self, column: Column) -> str:
+        """The variant of the records in a column: main, k16, or a protocol's own."""
+        return column.variant or self.variant or "main"
 
 
 @dataclass(frozen=True)
-class Entry:
+class GridEntry:
     """One filled cell and where it stands."""
 
     family: str
@@ -39,15 +56,23 @@ class Entry:
     column: Column
     cell: Cell
 
+    @property
+    def key(self) -> CellKey:
+        """Which cell of its family it is."""
+        return self.group.heading, self.column.name, self.row
+
+
+RowRecords = tuple[Row, tuple[Record, ...]]
+
 
 @dataclass(frozen=True)
 class FamilyTable:
     """One table: its rows with their records, and its groups of columns."""
 
     name: str
-    rows: tuple[tuple[Row, tuple[Record, ...]], ...]
+    rows: tuple[RowRecords, ...]
     groups: tuple[Group, ...]
-    entries: tuple[Entry, ...]
+    entries: tuple[GridEntry, ...]
 
 
 @dataclass(frozen=True)
@@ -61,7 +86,7 @@ class Grid:
     """One line per record that is in no table, with the reason."""
 
     @property
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[GridEntry]:
         """Of all families, in reading order."""
         return [entry for family in self.families for entry in family.entries]
 
@@ -82,7 +107,7 @@ def make_grid(records: Iterable[Record]) -> Grid:
 def _family(name: str, records: list[Record], known: dict[str, Record]) -> FamilyTable:
     rows, groups = _rows(name, records, known), _groups(name, records)
     entries = tuple(
-        Entry(name, group, row, column, cell)
+        GridEntry(name, group, row, column, cell)
         for row, members in rows
         for group in groups
         for column in group.columns
@@ -128,7 +153,7 @@ def _rows(
     for rule in rules:
         of_rule = [record for record in records if record.identity.eval.tie_rule == rule]
         for row, members in assign_rows(of_rule, known):
-            rows.append((replace(row, method=f"{row.method} (ties: {rule})"), members))
+            rows.append((replace(row, note=f"ties: {rule}"), members))
     return sorted(rows, key=lambda item: item[0].order)
 
 
@@ -139,26 +164,21 @@ def _groups(family: str, records: list[Record]) -> list[Group]:
         protocol = record.identity.protocol
         variant = "" if together or protocol.variant == "main" else protocol.variant
         parts[protocol.id, variant, protocol.digest].append(record)
-    groups = []
-    for (protocol_id, variant, digest), members in sorted(parts.items(), key=lambda p: p[0]):
-        several = len({key[2] for key in parts if key[0] == protocol_id}) > 1
-        words = [protocol_id, variant, f"@{digest[:6]}" if several else ""]
-        heading = " ".join(word for word in words if word)
-        run_ids = frozenset(record.run_id for record in members)
-        shown, splits = columns(family, members), longest_splits(members)
-        groups.append(
-            Group(
-                protocol_id,
-                variant,
-                digest,
-                heading,
-                shown,
-                run_ids,
-                splits,
-                _headline(shown, members),
-            )
-        )
-    return groups
+    return [_group(family, key, parts) for key in sorted(parts)]
+
+
+def _group(
+    family: str, key: tuple[str, str, str], parts: Mapping[tuple[str, str, str], list[Record]]
+) -> Group:
+    members, shown = parts[key], columns(family, parts[key])
+    return Group(
+        *key,
+        several=len({digest for protocol, _, digest in parts if protocol == key[0]}) > 1,
+        columns=shown,
+        run_ids=frozenset(record.run_id for record in members),
+        splits=longest_splits(members),
+        headline=_headline(shown, members),
+    )
 
 
 def _headline(columns: tuple[Column, ...], records: list[Record]) -> str:

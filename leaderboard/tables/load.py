@@ -9,7 +9,9 @@ from pathlib import Path
 from ..record.store import Run, load_runs
 from ..reported.numbers import load_reported
 from .grid import Grid, make_grid
-from .tables import Standings, Table, leaderboard_table
+from .ranks import read_items, standings_of
+from .shown import Standings
+from .tables import Table, leaderboard_table
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,6 @@ def make_board(root: Path, reported: bool = False, ranks: bool = True) -> Board:
     grid = make_grid(run.record for run in runs)
     standings: Standings = {}
     if ranks:
-        from .ranks import read_items, standings_of
-
         read = read_items(grid, runs, problems)
         if read.false:
             runs = tuple(run for run in runs if run.record.run_id not in read.false)

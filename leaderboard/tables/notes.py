@@ -7,31 +7,34 @@ from collections.abc import Sequence
 
 from ...protocols.family import family_of
 from ..record.record import Record, record_text
+from ..reported.words import DIFFERS
 from .cells import MARKS
-from .grid import Entry, Grid
-from .verdicts import Verdict, unpinned_lists
+from .grid import Grid, GridEntry
+from .shown import ShownFamily
+from .verdicts import PaperVerdict, unpinned_lists
 
-CHANCE = (
+CHANCE_NOTE = (
     "chance (computed): k/K for top-k among K classes, k/n for R@k among n items; where no run of "
     "random has a number."
 )
-RANKS = (
+RANKS_NOTE = (
     "Bold: the best of its column, and no other is close. ≈: not separable from the best (95 % of "
     "paired bootstrap draws over the items). rank: the ranks that 95 % of these draws give in the "
     "protocol's headline column. Two rows of one run each, of clips that share no source, are separable "
     "where the exact McNemar test says so. Three seeds or more add their spread to the draws; one or two "
     "do not, so that rank and bold of such rows know nothing of it."
 )
-DIFFERS = (
-    "~ a paper reports this number of this method, by a protocol that differs; what differs stands beside "
-    "its number."
-)
-VERDICTS = (
+VERDICTS_NOTE = (
     "reproduced: ours - reported lies within our 95 % interval and the papers' error together (added as "
     "squares); papers give no scores of videos, so theirs is taken as that of a proportion of as many "
     "independent items. Nothing is judged where half our interval is above 6 points. not comparable: "
     "the reason stands behind it."
 )
+
+ALL_MARKS = {
+    DIFFERS: "a paper reports this number of this method, by a protocol that differs; what differs stands "
+    "beside its number",
+} | MARKS
 
 # of items that share the score of a query's own; a rule that is not here is only named
 TIES = {
@@ -43,23 +46,20 @@ TIES = {
 
 
 def footer(
-    grid: Grid, ranked: bool = False, judged: Sequence[Verdict] = (), computed: bool = False
+    grid: Grid, families: Sequence[ShownFamily], judged: Sequence[PaperVerdict]
 ) -> list[str]:
-    """The lines below all tables.
-
-    Args:
-        ranked: whether cells have ranks. judged: the papers' numbers. computed: whether chance is.
-    """
+    """The lines below all tables: of a grid, of what is shown of it, and of the papers' numbers."""
     used, entries = grid.used, grid.entries
+    shown = [cell for family in families for cell in family.cells.values()]
     content = "".join(record_text(record) for record in used)
     digest = hashlib.sha256(content.encode()).hexdigest()[:16]
     lines = [f"{len(used)} records; SHA-256 of their contents: {digest}."]
     lines += _notes(entries) + _metric_notes(used, entries)
-    lines += [CHANCE] * computed + [RANKS] * ranked
-    lines += [VERDICTS] * any(one.entry for one in judged)
-    lines += [DIFFERS] * any(one.entry and one.differs for one in judged)
-    for mark, meaning in MARKS.items():
-        if any(mark in entry.cell.marks for entry in entries):
+    lines += [CHANCE_NOTE] * any(cell.computed for cell in shown)
+    lines += [RANKS_NOTE] * any(cell.standing for cell in shown)
+    lines += [VERDICTS_NOTE] * any(one.entry for one in judged)
+    for mark, meaning in ALL_MARKS.items():
+        if any(mark in cell.marks for cell in shown):
             lines.append(f"{mark} {meaning}.")
     lines += [f"◦ {line}" for record in used for line in _gaps(record)]
     lines += [f"Lists of another version: {line}" for record in used for line in _unpinned(record)]
@@ -67,7 +67,7 @@ def footer(
     return lines
 
 
-def _notes(entries: Sequence[Entry]) -> list[str]:
+def _notes(entries: Sequence[GridEntry]) -> list[str]:
     """What intervals, columns and labels mean, as far as they occur."""
     cells = [entry.cell for entry in entries]
     shown = {cell.shows for cell in cells}
@@ -96,19 +96,19 @@ def _notes(entries: Sequence[Entry]) -> list[str]:
             "averaged.",
         ),
         (
-            any("[" in entry.row.method for entry in entries),
+            any(entry.row.settings for entry in entries),
             "[field=value] behind a method: one cell has several configurations of it, which "
             "differ in these fields.",
         ),
         (
-            any("@" in entry.group.heading for entry in entries),
+            any(entry.group.several for entry in entries),
             "@ and six digits: digest of the protocol; different digests do not compare.",
         ),
     ]
     return [note for holds, note in notes if holds]
 
 
-def _metric_notes(used: Sequence[Record], entries: Sequence[Entry]) -> list[str]:
+def _metric_notes(used: Sequence[Record], entries: Sequence[GridEntry]) -> list[str]:
     """What the metrics of retrieval and of labels mean, as far as they occur."""
     metrics = {entry.column.metric for entry in entries}
     rules = {r.identity.eval.tie_rule for r in used if family_of(r.identity.protocol.family).ties}

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-from ..reported.numbers import Reported, Source, load_sources
+from pandas import DataFrame
+
+from ..reported.numbers import Reported, ReportedSource, load_sources
+from ..reported.words import place
 from .rows import Row
-from .verdicts import Verdict
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
+from .verdicts import PaperVerdict
 
 MEASURED = " measured"  # how names of columns with our numbers end
-_LATER = ("medr", "mnr", "hm", "gflops")  # ends of columns that follow those they belong to
 
 
 @dataclass
@@ -46,10 +43,8 @@ class _Printed:
         ]
 
 
-def paper_tables(judged: Iterable[Verdict]) -> dict[str, DataFrame]:
+def paper_tables(judged: Iterable[PaperVerdict]) -> dict[str, DataFrame]:
     """Protocol id -> its reported numbers, a line for each row of a source and row of ours, as text."""
-    from pandas import DataFrame
-
     sources = load_sources()
     tables: dict[str, dict[tuple[str, ...], _Printed]] = {}
     for one in judged:
@@ -61,15 +56,15 @@ def paper_tables(judged: Iterable[Verdict]) -> dict[str, DataFrame]:
         line.numbers[name] = f"{number.value} ± {number.std}" if number.std else number.value
         if one.entry is not None and one.difference is not None:
             line.measured.setdefault(one.entry.row, {})[name] = _measured(one)
-    found = {}
+    frames = {}
     for protocol, printed in sorted(tables.items()):
-        names = sorted({name for line in printed.values() for name in line.numbers}, key=_place)
+        names = sorted({name for line in printed.values() for name in line.numbers}, key=place)
         lines = [line for row in printed.values() for line in row.lines(names)]
-        found[protocol] = DataFrame(lines, dtype=str)
-    return found
+        frames[protocol] = DataFrame(lines, dtype=str)
+    return frames
 
 
-def _head(number: Reported, sources: Mapping[str, Source]) -> dict[str, str]:
+def _head(number: Reported, sources: Mapping[str, ReportedSource]) -> dict[str, str]:
     where = sources[number.source].short if number.source in sources else number.source
     table = f", {number.table}" if number.table else ""
     via = f" (via {number.via})" if number.via else ""
@@ -82,17 +77,9 @@ def _head(number: Reported, sources: Mapping[str, Source]) -> dict[str, str]:
     }
 
 
-def _place(name: str) -> tuple[bool, bool, int, list[tuple[int, str]]]:
-    """Key to sort columns by: both directions before the dual softmax, k2 before k16, parts before HM."""
-    later = [name.endswith(end) for end in _LATER]
-    parts = [(int(digits or 0), word) for digits, word in re.findall(r"(\d+)|(\D+)", name)]
-    rank = later.index(True) + 1 if any(later) else 0
-    return name.startswith("dsl_"), "v2t" in name, rank, parts
-
-
-def _measured(one: Verdict) -> str:
+def _measured(one: PaperVerdict) -> str:
     assert one.entry is not None
     assert one.difference is not None
     row = one.entry.row
-    who = ", ".join(word for word in (row.method, row.backbone, row.checkpoint) if word)
+    who = ", ".join(word for word in (row.label, row.backbone, row.checkpoint) if word)
     return f"{one.entry.cell.text} ({one.difference:+.1f}; {one.text}; {who})"

@@ -12,16 +12,17 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from pandas import DataFrame, notna
 
 from ...protocols.family import family_of
 from ..record.files import write_atomically
+from .grid import Group
 from .tables import Table
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-    from pandas import DataFrame
 
 DPI = 200  # of the PNG
 PANELS = 4  # columns of a protocol that are plotted side by side
@@ -33,7 +34,7 @@ COLOURS = (
 SHAPES = "os^D"
 INK, SOFT, GRID, PAPER = "#1b1f24", "#555d67", "#d5d9de", "#ffffff"
 # columns of `Table.costs` that accuracy is plotted against
-COSTS = ("trainable parameters (M)", "GFLOPs per view", "training (h)")
+PLOTTED_COSTS = ("trainable parameters (M)", "GFLOPs per view", "training (h)")
 WIDE = 8  # largest cost over smallest from which an axis is logarithmic
 _STYLE = {
     "font.family": "DejaVu Sans",
@@ -56,26 +57,41 @@ _STYLE = {
 
 
 @dataclass(frozen=True)
-class _Group:
-    """A protocol digest in the table: `lines` are those of `Table.long`, with `row` as label."""
+class _PlottedGroup:
+    """What is plotted of a group of columns: `lines` are its own of `Table.long`, with `row` as label."""
 
     family: str
-    name: str
+    group: Group
     lines: DataFrame
 
     @property
-    def columns(self) -> list[str]:
-        """Names of its columns, in reading order."""
-        return list(dict.fromkeys(self.lines["column"]))
+    def name(self) -> str:
+        """How its files end."""
+        digest = self.group.digest[:6] if self.group.several else ""
+        words = (self.group.protocol, self.group.variant, digest)
+        return "-".join(word for word in words if word)
 
     @property
     def measured(self) -> DataFrame:
         """The lines that come from runs."""
         return self.lines[self.lines["run_ids"] != ""]
 
-    def chance(self, column: str) -> float | None:
-        """The computed chance level of a column."""
-        here = self.lines[(self.lines["column"] == column) & (self.lines["run_ids"] == "")]
+    @property
+    def columns(self) -> list[str]:
+        """The columns that fit: all, or R@1 both ways, or the last, which speaks for the others."""
+        there = set(self.measured["column"])
+        names = [column.name for column in self.group.columns if column.name in there]
+        if len(names) <= PANELS:
+            return names
+        return [n for n in names if re.fullmatch(r"(\S+ )?[tv]2[tv] R@1", n)][:PANELS] or names[-1:]
+
+    def lower(self, column: str) -> bool:
+        """Whether less is better."""
+        return next(one.lower for one in self.group.columns if one.name == column)
+
+    def chance(self, columns: Sequence[str]) -> float | None:
+        """The computed level of chance of the first of these columns that has one."""
+        here = self.lines[self.lines["column"].isin(columns) & (self.lines["run_ids"] == "")]
         return float(here["value"].iloc[0]) if len(here) else None
 
 
@@ -86,42 +102,32 @@ def save_plots(table: Table, folder: Path) -> list[Path]:
     rows differ in a cost; `shots-<protocol>`: few-shot curves. Each as `.png` and `.svg`. An empty
     table has no plots. Raises StoreError if the disk refuses.
     """
-    import matplotlib
-
     paths: list[Path] = []
     series = _series(table)
     # from the defaults, not from a user's settings
     settings: dict[Any, Any] = {**matplotlib.rcParamsDefault, **_STYLE, "backend": "agg"}
     with matplotlib.rc_context(settings):
-        for group in _groups(table):
+        for one in _all_plotted(table):
             figures = {
-                f"intervals-{group.name}": _intervals(group),
-                f"cost-{group.name}": _costs(group, table.costs.get(group.family), series),
-                f"shots-{group.name}": _shots(group, series)
-                if _shots_together(group.family)
-                else None,
+                f"intervals-{one.name}": _intervals(one),
+                f"cost-{one.name}": _costs(one, table.costs.get(one.family), series),
+                f"shots-{one.name}": _shots(one, series) if _shots_together(one.family) else None,
             }
             for name, figure in figures.items():
                 paths += _saved(figure, folder / name) if figure is not None else []
     return sorted(paths)
 
 
-def _groups(table: Table) -> Iterator[_Group]:
-    long = table.long
-    if not len(long):
-        return
-    long = long.assign(row=_labels(long))
-    apart = long["variant"].where(~long["family"].map(_shots_together), "main")
-    keys = list(zip(long["protocol"], apart, long["digest"], strict=True))
-    several = {(p, v) for p, v, d in keys if any((p, v) == k[:2] and d != k[2] for k in set(keys))}
-    for key in dict.fromkeys(keys):
-        protocol, variant, digest = key
-        words = [protocol, "" if variant == "main" else variant]
-        words.append(digest[:6] if (protocol, variant) in several else "")
-        lines = long[[other == key for other in keys]]
-        if (lines["run_ids"] != "").any():
-            name = "-".join(word for word in words if word)
-            yield _Group(str(lines["family"].iloc[0]), name, lines)
+def _all_plotted(table: Table) -> Iterator[_PlottedGroup]:
+    long = table.long.assign(row=_labels(table.long))
+    for family in table.families:
+        for group in family.groups:
+            here = (long["protocol"] == group.protocol) & (long["digest"] == group.digest)
+            if not _shots_together(family.id):
+                here &= long["variant"] == (group.variant or "main")
+            plotted = _PlottedGroup(family.id, group, long[here])
+            if plotted.columns:
+                yield plotted
 
 
 def _shots_together(family: str) -> bool:
@@ -151,43 +157,29 @@ def _look(number: int) -> dict[str, Any]:
 # ---- values and intervals ----
 
 
-def _intervals(group: _Group) -> Figure:
-    from matplotlib.figure import Figure
-
-    columns, lines = _plotted(group), group.measured
+def _intervals(one: _PlottedGroup) -> Figure:
+    columns, lines = one.columns, one.measured
     lead = lines[lines["column"] == columns[-1]]
     order = dict(zip(lead["row"], lead["value"], strict=True))
-    lower = lead["unit"].iloc[0] == "rank"
     rows = sorted(
         dict.fromkeys(lines["row"]), key=lambda row: (row not in order, _place(order, row))
     )
-    rows = rows[::-1] if lower else rows
+    rows = rows[::-1] if one.lower(columns[-1]) else rows
     size = (2.0 + 2.3 * len(columns), 0.9 + 0.24 * len(rows))
     figure = Figure(figsize=size, layout="constrained", facecolor=PAPER)
     panels = figure.subplots(1, len(columns), sharey=True, squeeze=False)[0]
     for axes, column in zip(panels, columns, strict=True):
-        _interval_panel(axes, group, column, rows)
-    figure.suptitle(group.name, fontsize=10, fontweight="bold", color=INK)
+        _interval_panel(axes, one, column, rows)
+    figure.suptitle(one.name, fontsize=10, fontweight="bold", color=INK)
     return figure
-
-
-def _plotted(group: _Group) -> list[str]:
-    """The columns that fit: all, or R@1 both ways, or the last, which speaks for the others."""
-    runs = group.measured
-    known = [c for c in group.columns if (runs["column"] == c).any()]
-    if len(known) <= PANELS:
-        return known
-    return [c for c in known if re.fullmatch(r"(\S+ )?[tv]2[tv] R@1", c)][:PANELS] or known[-1:]
 
 
 def _place(order: dict[str, float], row: str) -> tuple[float, str]:
     return -order.get(row, 0.0), row
 
 
-def _interval_panel(axes: Axes, group: _Group, column: str, rows: list[str]) -> None:
-    from pandas import notna
-
-    lines = group.measured
+def _interval_panel(axes: Axes, one: _PlottedGroup, column: str, rows: list[str]) -> None:
+    lines = one.measured
     here = lines[lines["column"] == column]
     ranked = (here["best"] != "").any()
     for line in here.to_dict("records"):
@@ -201,7 +193,7 @@ def _interval_panel(axes: Axes, group: _Group, column: str, rows: list[str]) -> 
         axes.plot(line["value"], y, "o", color=COLOURS[0], markerfacecolor=face, markersize=5)
         if notna(line["reported"]):
             axes.plot(line["reported"], y, "D", color=COLOURS[1], fillstyle="none", markersize=6)
-    chance = group.chance(column)
+    chance = one.chance([column])
     if chance is not None:
         axes.axvline(chance, color=SOFT, linewidth=1, linestyle=(0, (4, 3)))
     unit = str(here["unit"].iloc[0])
@@ -216,12 +208,10 @@ def _interval_panel(axes: Axes, group: _Group, column: str, rows: list[str]) -> 
 # ---- value against cost ----
 
 
-def _costs(group: _Group, costs: DataFrame | None, series: dict[str, int]) -> Figure | None:
-    from matplotlib.figure import Figure
-
-    column = _plotted(group)[-1]
+def _costs(one: _PlottedGroup, costs: DataFrame | None, series: dict[str, int]) -> Figure | None:
+    column = one.columns[-1]
     known = _known_costs(costs) if costs is not None else {}
-    lines = group.measured
+    lines = one.measured
     lines = lines[lines["column"] == column]
     panels = []
     for cost, (label, values) in known.items():
@@ -242,7 +232,7 @@ def _costs(group: _Group, costs: DataFrame | None, series: dict[str, int]) -> Fi
     all_axes[0].set_ylabel(f"{column} ({lines['unit'].iloc[0] or 'value'})")
     handles = {h.get_label(): h for axes in all_axes for h in axes.get_lines()}
     figure.legend(list(handles.values()), list(handles), loc="outside right center", fontsize=8)
-    figure.suptitle(group.name, fontsize=10, fontweight="bold", color=INK)
+    figure.suptitle(one.name, fontsize=10, fontweight="bold", color=INK)
     return figure
 
 
@@ -252,8 +242,8 @@ def _known_costs(costs: DataFrame) -> dict[str, tuple[str, dict[tuple[str, str],
         return {}
     machines = costs["machine"].value_counts()
     machine = min(machines[machines == machines.max()].index)
-    found = {}
-    for cost in COSTS:
+    labelled = {}
+    for cost in PLOTTED_COSTS:
         timed = cost == "training (h)"
         lines = costs[costs["machine"] == machine] if timed else costs
         values = {
@@ -262,8 +252,8 @@ def _known_costs(costs: DataFrame) -> dict[str, tuple[str, dict[tuple[str, str],
             if line[cost]
         }
         label = f"{cost}\non {machine}" if timed else cost
-        found[cost] = label, values
-    return found
+        labelled[cost] = label, values
+    return labelled
 
 
 def _cost_panel(
@@ -294,17 +284,15 @@ def _cost_panel(
 # ---- few-shot curves ----
 
 
-def _shots(group: _Group, series: dict[str, int]) -> Figure | None:
-    from matplotlib.figure import Figure
-
-    lines = group.measured
+def _shots(one: _PlottedGroup, series: dict[str, int]) -> Figure | None:
+    lines = one.measured
     lines = lines[lines["variant"].str.fullmatch(r"k\d+")]
     if not len(lines):
         return None
     lines = lines.assign(k=lines["variant"].str[1:].astype(int)).sort_values("k", kind="stable")
     figure = Figure(figsize=(6.4, 3.8), layout="constrained", facecolor=PAPER)
     axes = figure.subplots()
-    for row in dict.fromkeys(group.measured["row"]):
+    for row in dict.fromkeys(one.measured["row"]):
         here = lines[lines["row"] == row]
         if not len(here):
             continue
@@ -314,7 +302,7 @@ def _shots(group: _Group, series: dict[str, int]) -> Figure | None:
         if len(held) > 1:
             ends = held["ci_low"].clip(0, 100), held["ci_high"].clip(0, 100)
             axes.fill_between(held["k"], *ends, color=look["color"], alpha=0.1, linewidth=0)
-    chance = group.chance(group.columns[0])
+    chance = one.chance([column.name for column in one.group.columns])
     if chance is not None:
         axes.axhline(chance, color=SOFT, linewidth=1, linestyle=(0, (4, 3)))
     axes.set_xscale("log", base=2)
@@ -323,7 +311,7 @@ def _shots(group: _Group, series: dict[str, int]) -> Figure | None:
     axes.set_xlabel("training clips per class (K)")
     axes.set_ylabel(str(lines["unit"].iloc[0]))
     figure.legend(loc="outside right center", fontsize=8)
-    figure.suptitle(group.name, fontsize=10, fontweight="bold", color=INK)
+    figure.suptitle(one.name, fontsize=10, fontweight="bold", color=INK)
     return figure
 
 

@@ -13,20 +13,20 @@ from ..record.store import Run
 from ..statistics.items import items, numbers
 from ..statistics.ranking import Ranked, rank_intervals
 from .cells import Column
-from .grid import Entry, FamilyTable, Grid, Group
+from .grid import CellKey, FamilyTable, Grid, GridEntry, Group
 from .rows import Row
-from .tables import Standing
+from .shown import Standing
 
 CLOSE = 1e-6  # relative and absolute: sums in another order
 
-Found = Mapping[str, tuple[Record, Mapping[Key, Items]]]
+RunItems = Mapping[str, tuple[Record, Mapping[Key, Items]]]
 """Run id -> the record and its items."""
 
 
 class Read(NamedTuple):
     """What the predictions of many runs are; the last two are ids of runs."""
 
-    found: Found
+    items: RunItems
     unread: set[str]
     """Predictions that cannot be read."""
     false: set[str]
@@ -35,14 +35,15 @@ class Read(NamedTuple):
 
 def read_items(grid: Grid, runs: Iterable[Run], problems: list[str]) -> Read:
     """The items of the runs of a grid. What is wrong goes into `problems`."""
-    wanted = {record.run_id for record in grid.used}
-    found: dict[str, tuple[Record, Mapping[Key, Items]]] = {}
+    left = {record.run_id for record in grid.used}
+    read: dict[str, tuple[Record, Mapping[Key, Items]]] = {}
     unread: set[str] = set()
     false: set[str] = set()
     for run in runs:
         record = run.record
-        if record.run_id not in wanted - {*found, *unread, *false}:
+        if record.run_id not in left:
             continue
+        left.remove(record.run_id)
         try:
             own = items(record, run.predictions() or {})
             wrong = contradiction(record, numbers(record, own))
@@ -54,20 +55,18 @@ def read_items(grid: Grid, runs: Iterable[Run], problems: list[str]) -> Read:
             problems.append(f"left out: run {record.run_id} in {run.folder}: {wrong}")
             false.add(record.run_id)
         else:
-            found[record.run_id] = (record, own)
-    return Read(found, unread, false)
+            read[record.run_id] = (record, own)
+    return Read(read, unread, false)
 
 
-def standings_of(
-    grid: Grid, read: Read, problems: list[str]
-) -> dict[tuple[str, str, Row], Standing]:
+def standings_of(grid: Grid, read: Read, problems: list[str]) -> dict[CellKey, Standing]:
     """The rank interval of every cell that at least one other can be compared with.
 
     Cells of runs without predictions, or on other items than most, have none: a line in `problems` names
     those that have no other line there. No cell is the best alone where one without a rank has as good
     a value.
     """
-    standings: dict[tuple[str, str, Row], Standing] = {}
+    standings: dict[CellKey, Standing] = {}
     for family in grid.families:
         for group in family.groups:
             unranked: dict[str, None] = {}
@@ -85,30 +84,29 @@ def standings_of(
 def _column(
     family: FamilyTable, group: Group, column: Column, read: Read, unranked: dict[str, None]
 ) -> dict[Row, Standing]:
-    """Standings by row. Names of rows that have a value but no rank go into `unranked`."""
+    """Standings by row. Labels of rows that have a value but no rank go into `unranked`."""
     entries = [e for e in family.entries if e.group is group and e.column == column]
-    rows = {e.row: known for e in entries if (known := _numbers(e, read.found))}
+    rows = {e.row: made for e in entries if (made := _numbers(e, read.items))}
     if len(rows) < 2:
         return {}
-    higher = _higher(family, group, column)
     places = {str(place): row for place, row in enumerate(rows)}
-    ranked = rank_intervals({place: rows[row] for place, row in places.items()}, higher)
+    ranked = rank_intervals({place: rows[row] for place, row in places.items()}, not column.lower)
     standing = {places[place]: one for place, one in ranked.items()}
     others = [entry for entry in entries if entry.row not in standing]
     for entry in others:
         if read.unread.isdisjoint(entry.cell.run_ids):
-            unranked[entry.row.method] = None
-    return _standings(standing, [entry.cell.value for entry in others], higher)
+            unranked[entry.row.label] = None
+    return _standings(standing, [entry.cell.value for entry in others], column.lower)
 
 
 def _standings(
-    ranked: Mapping[Row, Ranked], others: Sequence[float], higher: bool
+    ranked: Mapping[Row, Ranked], others: Sequence[float], lower: bool
 ) -> dict[Row, Standing]:
-    """`others`: values of rows without a rank."""
+    """`others`: values of rows without a rank. `lower`: whether less is better."""
     if len(ranked) < 2:
         return {}
     tied = sum(one.tied_with_best for one in ranked.values())
-    pick = max if higher else min
+    pick = min if lower else max
     best = pick(one.value for one in ranked.values())
     beaten = any(pick(best, value) == value for value in others)
     return {
@@ -122,19 +120,12 @@ def _standings(
     }
 
 
-def _numbers(entry: Entry, found: Found) -> list[Number]:
+def _numbers(entry: GridEntry, read: RunItems) -> list[Number]:
     """The number of each run of a cell; nothing if one has no items."""
     ids = entry.cell.run_ids
-    made = [column_number(entry.column, *found[run_id]) for run_id in ids if run_id in found]
+    made = [column_number(entry.column, *read[run_id]) for run_id in ids if run_id in read]
     complete = [number for number in made if number is not None]
     return complete if len(complete) == len(ids) else []
-
-
-def _higher(family: FamilyTable, group: Group, column: Column) -> bool:
-    """Whether more is better, as the records say."""
-    members = (r for _, records in family.rows for r in records if r.run_id in group.run_ids)
-    metrics = [m for r in members if column.takes(r) for m in column.parts(r) or []]
-    return all(metric.higher_is_better for metric in metrics)
 
 
 def column_number(column: Column, record: Record, found: Mapping[Key, Items]) -> Number | None:

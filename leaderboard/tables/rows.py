@@ -6,38 +6,53 @@ import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..record.identity import ABSENT, canonical_json, changed_paths
 from ..record.record import Record
 
-Path = tuple[str, ...]  # keys from the top of the identity down to a field
+FieldPath = tuple[str, ...]  # keys from the top of the identity down to a field
 FIRST = ("chance", "random", "clip")  # the floor and the starting point lead every table
 
 
 @dataclass(frozen=True)
 class Row:
-    """What heads a line: the method with the settings that tell it apart, and its weights."""
+    """What heads a line: the method with what tells it apart, and its weights.
+
+    Attributes:
+        method: its id. backbone, checkpoint: in words; empty where there is none.
+        settings: the fields in which it differs from other rows of the method, "train.lr=1e-05".
+        note: what else has to be said, such as "ties: reference".
+    """
 
     method: str
     backbone: str
     checkpoint: str
+    settings: str = ""
+    note: str = ""
+
+    @property
+    def label(self) -> str:
+        """The method as printed: vifi [train.lr=1e-05] (ties: reference)."""
+        settings = f" [{self.settings}]" if self.settings else ""
+        return self.method + settings + (f" ({self.note})" if self.note else "")
 
     @property
     def order(self) -> tuple[int, str, str, str]:
-        """Key to sort rows by: random, clip, then by name."""
-        name = self.method.split(" ")[0]
-        place = FIRST.index(name) if name in FIRST else len(FIRST)
-        return place, self.method, self.backbone, self.checkpoint
+        """Key to sort rows by: random, clip, then by label."""
+        place = FIRST.index(self.method) if self.method in FIRST else len(FIRST)
+        return place, self.label, self.backbone, self.checkpoint
 
 
 @dataclass(frozen=True)
-class _Run:
+class _Configured:
+    """A record with its configuration: the identity without the seed."""
+
     record: Record
     configuration: dict[str, Any]
 
-    def values(self, paths: Iterable[Path]) -> tuple[str, ...]:
+    def values(self, paths: Iterable[FieldPath]) -> tuple[str, ...]:
         """The values of these fields, as text."""
         return tuple(canonical_json(_lookup(self.configuration, path)) for path in paths)
 
@@ -50,21 +65,19 @@ def assign_rows(
     A row is a method, a backbone and a checkpoint. Where one cell (protocol digest and variant)
     would hold several configurations, the row is split by the fields in which they differ.
     """
-    families: dict[Row, list[_Run]] = defaultdict(list)
+    plain: dict[Row, list[_Configured]] = defaultdict(list)
     for record in records:
-        families[_plain_row(record)].append(_Run(record, _configuration(record, known)))
+        plain[_plain_row(record)].append(_Configured(record, _configuration(record, known)))
     rows: list[tuple[Row, list[Record]]] = []
-    for row, runs in families.items():
+    for row, runs in plain.items():
         paths = _telling_paths(runs)
-        parts: dict[tuple[str, ...], list[_Run]] = defaultdict(list)
+        parts: dict[tuple[str, ...], list[_Configured]] = defaultdict(list)
         for run in runs:
             parts[run.values(paths)].append(run)
         for part in parts.values():
-            found = [(".".join(p), _lookup(part[0].configuration, p)) for p in paths]
-            label = ", ".join(f"{key}={_short(value)}" for key, value in found)
-            name = f"{row.method} [{label}]" if label else row.method
-            labelled = Row(name, row.backbone, row.checkpoint)
-            rows.append((labelled, [run.record for run in part]))
+            fields = [(".".join(p), _lookup(part[0].configuration, p)) for p in paths]
+            settings = ", ".join(f"{name}={_short(value)}" for name, value in fields)
+            rows.append((replace(row, settings=settings), [run.record for run in part]))
     return sorted(rows, key=lambda item: item[0].order)
 
 
@@ -92,9 +105,9 @@ def _configuration(record: Record, known: Mapping[str, Record]) -> dict[str, Any
     return identity
 
 
-def _telling_paths(runs: list[_Run]) -> list[Path]:
+def _telling_paths(runs: list[_Configured]) -> list[FieldPath]:
     """The fields that tell configurations within one cell apart."""
-    cells: dict[tuple[str, str, str], list[_Run]] = defaultdict(list)
+    cells: dict[tuple[str, str, str], list[_Configured]] = defaultdict(list)
     for run in runs:
         protocol = run.record.identity.protocol
         cells[protocol.id, protocol.digest, protocol.variant].append(run)
@@ -112,16 +125,16 @@ def _telling_paths(runs: list[_Run]) -> list[Path]:
     return sorted(paths)
 
 
-def _changed(runs: list[_Run]) -> set[Path]:
+def _changed(runs: list[_Configured]) -> set[FieldPath]:
     first = runs[0].configuration
     return {path for run in runs[1:] for path, _, _ in changed_paths(first, run.configuration)}
 
 
-def _distinct(runs: list[_Run], paths: Iterable[Path]) -> int:
+def _distinct(runs: list[_Configured], paths: Iterable[FieldPath]) -> int:
     return len({run.values(paths) for run in runs})
 
 
-def _lookup(value: Any, path: Path) -> Any:
+def _lookup(value: Any, path: FieldPath) -> Any:
     """The value at a path of `changed_paths`."""
     for part in path:
         if isinstance(value, Mapping):

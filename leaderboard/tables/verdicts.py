@@ -11,7 +11,7 @@ from ..record.identity import Identity
 from ..record.record import Record
 from ..reported.numbers import Reported
 from .cells import Cell, column_key
-from .grid import Entry, Grid
+from .grid import Grid, GridEntry
 
 NOT_COMPARABLE = "not comparable"
 WIDEST = 6.0
@@ -28,7 +28,7 @@ _SELECTED = {
 
 
 @dataclass(frozen=True)
-class Verdict:
+class PaperVerdict:
     """One reported number and what was measured here.
 
     Attributes:
@@ -41,7 +41,7 @@ class Verdict:
     """
 
     reported: Reported
-    entry: Entry | None = None
+    entry: GridEntry | None = None
     difference: float | None = None
     word: str = ""
     reason: str = ""
@@ -64,35 +64,34 @@ class Verdict:
         return f"{self.word}: {self.reason}" if self.reason else self.word
 
 
-def verdicts(grid: Grid, numbers: Sequence[Reported]) -> list[Verdict]:
+def verdicts(grid: Grid, numbers: Sequence[Reported]) -> list[PaperVerdict]:
     """One for each number of a protocol of ours, in the order of the numbers; without those unseen.
 
     A number meets every row of its method; a row of another backbone gets "not comparable".
     """
     records = {record.run_id: record for record in grid.used}
-    cells: dict[tuple[str, str, str], list[Entry]] = {}
+    cells: dict[tuple[str, str, str], list[GridEntry]] = {}
     for entry in grid.entries:
-        method = re.split(r" [\[(]", entry.row.method)[0]
         key = column_key(entry.column, entry.group.splits)
-        cells.setdefault((entry.group.protocol, key, method), []).append(entry)
-    found = []
+        cells.setdefault((entry.group.protocol, key, entry.row.method), []).append(entry)
+    judged = []
     for number in numbers:
         if number.protocol is None or number.evidence == "unverified":
             continue
         ours = cells.get((number.protocol, number.column_key, number.method), [])
-        found += [judge(number, e, [records[i] for i in e.cell.run_ids]) for e in ours]
+        judged += [judge(number, e, [records[i] for i in e.cell.run_ids]) for e in ours]
         if not ours:
-            found.append(Verdict(number))
-    settled = {one.entry for one in found if one.comparable}
+            judged.append(PaperVerdict(number))
+    settled = {one.entry for one in judged if one.comparable}
     return [
         replace(one, differs=True)
         if one.entry and one.reported.match_kind == "differs" and one.entry not in settled
         else one
-        for one in found
+        for one in judged
     ]
 
 
-def judge(number: Reported, entry: Entry, records: Sequence[Record]) -> Verdict:
+def judge(number: Reported, entry: GridEntry, records: Sequence[Record]) -> PaperVerdict:
     """Compare one number with one cell.
 
     The difference is held against our interval (seeds where there are three, else items) and the
@@ -100,9 +99,9 @@ def judge(number: Reported, entry: Entry, records: Sequence[Record]) -> Verdict:
     many independent items. Both are half-widths of 95 % and add as squares.
     """
     cell, first = entry.cell, records[0].identity
-    found = Verdict(number, entry, cell.value - number.number)
-    assert found.difference is not None
-    other = number.backbone is None or _plain(number.backbone) != _plain(first.backbone.name)
+    verdict = PaperVerdict(number, entry, cell.value - number.number)
+    assert verdict.difference is not None
+    other = not number.of_backbone(first.backbone.name)
     note = _selection(number, first)
     reasons = [
         *_protocol_obstacles(number, records),
@@ -111,14 +110,14 @@ def judge(number: Reported, entry: Entry, records: Sequence[Record]) -> Verdict:
     ]
     if reasons:
         word, reason = NOT_COMPARABLE, "; ".join(reasons)
-        return replace(found, word=word, reason=reason + note, same_backbone=not other)
+        return replace(verdict, word=word, reason=reason + note, same_backbone=not other)
     items = [m.n for r in records for m in entry.column.parts(r) or [] if m.n]
     theirs = 1.96 * binomial_error(number.number, sum(items) // max(1, len(records)))
     half = math.hypot(_half_width(cell) or 0.0, theirs)
-    if abs(found.difference) <= half:
-        return replace(found, word="reproduced", reason=f"within ± {half:.1f}{note}")
-    word = "above" if found.difference > 0 else "below"
-    return replace(found, word=word, reason=f"beyond ± {half:.1f}{note}")
+    if abs(verdict.difference) <= half:
+        return replace(verdict, word="reproduced", reason=f"within ± {half:.1f}{note}")
+    word = "above" if verdict.difference > 0 else "below"
+    return replace(verdict, word=word, reason=f"beyond ± {half:.1f}{note}")
 
 
 def binomial_error(percent: float, n: int) -> float:
@@ -134,18 +133,18 @@ def _protocol_obstacles(number: Reported, records: Sequence[Record]) -> list[str
     in files of the datasets, which a record does not hold. What the record says of it is compared.
     """
     protocol = records[0].identity.protocol
-    found = [number.match] * (number.match != "exact")
+    obstacles = [number.match] * (number.match != "exact")
     if number.frames is not None and number.frames != protocol.frames:
-        found.append(f"{protocol.frames} frames, theirs {number.frames}")
+        obstacles.append(f"{protocol.frames} frames, theirs {number.frames}")
     views = f"{protocol.views.clips}x{protocol.views.crops}"
     if number.views is not None and number.views != views:
-        found.append(f"{views} views, theirs {number.views}")
+        obstacles.append(f"{views} views, theirs {number.views}")
     # others are a count, or learned
     if number.prompts and "{}" in number.prompts and protocol.templates != [number.prompts]:
-        found.append(f"other prompts, theirs {number.prompts!r}")
+        obstacles.append(f"other prompts, theirs {number.prompts!r}")
     if names := sorted({name for record in records for name in unpinned_lists(record)}):
-        found.append(f"read another version of {', '.join(names)}")
-    return found
+        obstacles.append(f"read another version of {', '.join(names)}")
+    return obstacles
 
 
 def unpinned_lists(record: Record) -> list[str]:
@@ -160,32 +159,32 @@ def unpinned_lists(record: Record) -> list[str]:
 def _weights_obstacles(number: Reported, identity: Identity, other: bool) -> list[str]:
     """Why the weights did not start from the same CLIP, which in all these papers is OpenAI's."""
     backbone, init = identity.backbone, identity.init
-    found = []
+    obstacles = []
     if number.backbone is None:
-        found.append("the source names no backbone")
+        obstacles.append("the source names no backbone")
     elif other:
-        found.append(f"backbone {backbone.name}, theirs {number.backbone}")
+        obstacles.append(f"backbone {backbone.name}, theirs {number.backbone}")
     if init is not None and init.layout in _WHOLE:
-        return found
+        return obstacles
     if backbone.weights_sha256 is None:
-        found.append("random weights, theirs OpenAI's CLIP")
+        obstacles.append("random weights, theirs OpenAI's CLIP")
     elif not _OPENAI.fullmatch(backbone.pretrained or ""):
-        found.append(f"weights {backbone.pretrained or 'without a name'}, theirs OpenAI's CLIP")
-    return found
+        obstacles.append(f"weights {backbone.pretrained or 'without a name'}, theirs OpenAI's CLIP")
+    return obstacles
 
 
 def _cell_obstacles(number: Reported, cell: Cell) -> list[str]:
     """Why our number says too little."""
-    found = []
+    obstacles = []
     if number.unit != cell.unit or number.unit != "%":
-        found.append(f"no interval is known for a reported {number.column}")
+        obstacles.append(f"no interval is known for a reported {number.column}")
     elif (half := _half_width(cell)) is None:
-        found.append("ours has no interval")
+        obstacles.append("ours has no interval")
     elif half > WIDEST:
-        found.append(f"ours is known to ± {half:.1f} only")
+        obstacles.append(f"ours is known to ± {half:.1f} only")
     if "◦" in cell.marks:
-        found.append("not all items were scored here")
-    return found
+        obstacles.append("not all items were scored here")
+    return obstacles
 
 
 def _half_width(cell: Cell) -> float | None:
@@ -202,8 +201,3 @@ def _selection(number: Reported, identity: Identity) -> str:
     if ours is None or number.selection not in _SELECTED or number.selection == ours:
         return ""
     return f" (theirs {_SELECTED[number.selection]})"
-
-
-def _plain(backbone: str) -> str:
-    """Name of a backbone without what does not change its size: ViT-B-16-quickgelu, ViT-B/16."""
-    return re.sub(r"[-_/ ]|quickgelu", "", backbone.lower())

@@ -9,8 +9,9 @@ from statistics import fmean, harmonic_mean
 
 import pytest
 from vclipbench.leaderboard.record.record import identity_id, parse_record, record_text
+from vclipbench.leaderboard.tables.controls import NO_CHANCE_ROW, NO_CLIP_ROW
 from vclipbench.leaderboard.tables.formats import to_csv, to_markdown
-from vclipbench.leaderboard.tables.tables import CLIP, NO_CHANCE, leaderboard_table
+from vclipbench.leaderboard.tables.tables import leaderboard_table
 
 NAMES = ("R@1", "R@5", "R@10", "MedR", "MnR")
 PLAIN = [f"{way} {name}" for way in ("t2v", "v2t") for name in NAMES]
@@ -86,7 +87,7 @@ def labels(make_record):
 def frame(records, family):
     made = leaderboard_table(records).frames[family]
     # without the controls that no record is of
-    return made[~made["backbone"].isin([CLIP.backbone, NO_CHANCE.backbone])]
+    return made[~made["backbone"].isin([NO_CLIP_ROW.backbone, NO_CHANCE_ROW.backbone])]
 
 
 def cells(records):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from reported_numbers import with_classes
 from vclipbench.leaderboard.report.costs import costs_of
-from vclipbench.leaderboard.tables.tables import CHANCE, NO_CHANCE, leaderboard_table
+from vclipbench.leaderboard.tables.controls import CHANCE_ROW, NO_CHANCE_ROW
+from vclipbench.leaderboard.tables.tables import leaderboard_table
 
 PUBLISHED = {"url": None, "sha256": "cd" * 32, "layout": "vifi", "run_id": None}
 COST = {
@@ -42,7 +43,7 @@ def test_chance_is_that_of_the_whole_list(make_record):
         return made.revised(metrics=metrics, primary="t2v_r1", data=data)
 
     long = leaderboard_table([retrieval(190), retrieval(200, method="clip", seed=None)]).long
-    assert long[long["method"] == CHANCE.method]["value"].tolist() == [pytest.approx(0.5)]
+    assert long[long["method"] == CHANCE_ROW.label]["value"].tolist() == [pytest.approx(0.5)]
 
 
 def test_records_that_disagree_are_outvoted(make_record):
@@ -59,7 +60,7 @@ def test_chance_that_cannot_be_computed_has_an_empty_row(make_record):
     rows = [list(row) for row in table.frames["ml"].itertuples(index=False)]
     assert rows[0] == ["chance", "no run of random is here", ""]
     assert [row[0] for row in rows] == ["chance", "clip", "vifi"]
-    assert NO_CHANCE.method not in set(table.long["method"])
+    assert NO_CHANCE_ROW.label not in set(table.long["method"])
     own = make_record({"test": 1.0}, protocol="ml-charades", method="random", seed=None)
     own = own.revised(metrics=metrics, primary="map")
     names = leaderboard_table([record, own]).frames["ml"]["method"].tolist()

@@ -9,10 +9,12 @@ import subprocess
 import pytest
 from reported_numbers import number, with_classes
 from vclipbench.leaderboard.reported.numbers import load_reported
+from vclipbench.leaderboard.tables.controls import CHANCE_ROW
 from vclipbench.leaderboard.tables.formats import latex_text, to_csv, to_json, to_latex, to_markdown
 from vclipbench.leaderboard.tables.grid import make_grid
 from vclipbench.leaderboard.tables.rows import Row
-from vclipbench.leaderboard.tables.tables import CHANCE, Standing, leaderboard_table
+from vclipbench.leaderboard.tables.shown import Standing
+from vclipbench.leaderboard.tables.tables import leaderboard_table
 from vclipbench.leaderboard.tables.verdicts import binomial_error, verdicts
 
 COST = {
@@ -63,7 +65,7 @@ def test_chance_of_retrieval(make_record, names, chance):
     data = {"test": record.data["test"].model_copy(update={"kind": "captions"})}
     made = record.revised(metrics=metrics, primary=names[0], data=data)
     long = leaderboard_table([made]).long
-    assert long[long["method"] == CHANCE.method]["value"].tolist() == [pytest.approx(chance)]
+    assert long[long["method"] == CHANCE_ROW.label]["value"].tolist() == [pytest.approx(chance)]
 
 
 def test_costs_are_medians_and_name_the_machine(b2n):

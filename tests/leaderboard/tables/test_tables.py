@@ -12,15 +12,16 @@ from dataclasses import replace
 import pytest
 from vclipbench.leaderboard.record.record import record_text
 from vclipbench.leaderboard.record.store import RunStore
+from vclipbench.leaderboard.tables.controls import NO_CHANCE_ROW, NO_CLIP_ROW
 from vclipbench.leaderboard.tables.formats import to_csv, to_markdown
-from vclipbench.leaderboard.tables.tables import CLIP, NO_CHANCE, leaderboard_table
+from vclipbench.leaderboard.tables.tables import leaderboard_table
 
 
 def lines(records):
     """The Markdown lines of the tables, without the rule below the head, costs and absent controls."""
     text = to_markdown(replace(leaderboard_table(records), costs={}))
     rows = [line for line in text.splitlines() if line.startswith("| ")]
-    return [row for row in rows if not any(x.backbone in row for x in (CLIP, NO_CHANCE))]
+    return [row for row in rows if not any(x.backbone in row for x in (NO_CLIP_ROW, NO_CHANCE_ROW))]
 
 
 def cells(records):
@@ -92,7 +93,7 @@ CODE = """
 import sys
 from vclipbench.leaderboard import load_records
 from vclipbench.leaderboard.tables.formats import to_csv, to_markdown
-from vclipbench.leaderboard.tables.tables import CLIP, leaderboard_table
+from vclipbench.leaderboard.tables.tables import leaderboard_table
 table = leaderboard_table(load_records(sys.argv[1]))
 sys.stdout.write(to_markdown(table) + to_csv(table))
 """
