@@ -7,13 +7,14 @@ import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
+from .annotation_files import Loaded
 from .errors import DatasetError
-from .table import Loaded
 from .video_files import find_videos
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def parse_json(loaded: Loaded, kind: type) -> Any:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from .card import DatasetCard
 from .errors import DatasetError
 
 EXTENSIONS = (  # compared in lower case
@@ -17,6 +18,11 @@ EXTENSIONS = (  # compared in lower case
     *(".mts", ".m2ts", ".qt", ".asf", ".divx"),
 )
 COLUMNS = ("path", "label")
+CARD = DatasetCard(
+    id="folder",
+    title="your own videos",
+    summary="any videos of yours: ROOT/<class name>/<video>, or a CSV with path,label",
+)
 
 
 @dataclass(frozen=True)

@@ -181,6 +181,7 @@ def test_charades_against_its_files(root):
     planned = plan("ml-charades", root, needs=("target",))
     (test,), train = planned.evaluate, planned.train
     assert (test.kind, len(test.classes), len(test.novel)) == ("labels", 157, 52)
+    assert (test.novel[:3], test.novel[-1]) == ((2, 5, 8), 155)
     assert test.novel == tuple(range(2, 157, 3))
     assert (len(ids(test)), len(ids(train))) == (1863 - 49, 7689)
     base = [n for n in range(157) if n % 3 != 2]
