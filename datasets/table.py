@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .annotation_files import Loaded
 from .card import DatasetCard
 from .errors import DatasetError
+from .video_files import find_videos as find_videos  # with `check`, as docs/datasets.md shows
 
 if TYPE_CHECKING:
     import pandas as pd
