@@ -85,4 +85,3 @@ class Card(BaseModel):
     def recipe(self, **facts: str) -> Recipe | None:
         """The first recipe that matches the protocol's family and dataset and the backbone."""
         return next((r for r in self.recipes if r.matches(**facts)), None)
-

@@ -1,8 +1,8 @@
 """The cards of the methods that ship with the package: files of YAML, read without the methods' code.
 
-A file lies beside the module that it is of, `<module>.yaml`, and holds one entry per method under `methods:`.
-Two keys of an entry are about the list of methods and no part of the card: `class`, the class in the
-module, and `order`, its place among all; methods without one come last, by their ids.
+A file lies beside the module that it is of, `<module>.yaml`, and holds an entry for each method under
+`methods:`. Two keys of an entry are about the list of methods and no part of the card: `class`, the class
+in the module, and `order`, its place among all; methods without one come last, by their ids.
 """
 
 from __future__ import annotations

@@ -28,10 +28,10 @@ from rich.progress import Progress
 from rich.table import Table
 from vclipbench.datasets import catalog, reference_lists
 from vclipbench.datasets.annotation import Annotation
+from vclipbench.datasets.annotation_files import Loaded, load
 from vclipbench.datasets.errors import DatasetError
 from vclipbench.datasets.shapes import splits
 from vclipbench.datasets.shapes.store import CacheError, ensure
-from vclipbench.datasets.table import Loaded, load
 from vclipbench.datasets.video.error import VideoError
 from vclipbench.datasets.video.read import read_clip
 from vclipbench.protocols.base import ProtocolError

@@ -10,7 +10,7 @@ from published import PUBLISHED, protocol
 from vclipbench.datasets.roots import Roots
 from vclipbench.leaderboard import load_records
 from vclipbench.protocols import BUILTIN
-from vclipbench.protocols.faults.faults import FAULTS, faults_of
+from vclipbench.protocols.faults import FAULTS, faults_of
 from vclipbench.protocols.split import Data
 
 real = pytest.mark.skipif(
