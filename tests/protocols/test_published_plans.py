@@ -1,7 +1,7 @@
 """Every published protocol planned from the real annotation files, its counts against the published ones.
 
 The numbers are those of the lists as their makers published them. The tests skip where the files are
-absent. Of files that cannot be had freely, stand-ins are made by scripts/fake_lists.py.
+absent. Of files that cannot be had freely, stand-ins are made by fake_lists.py.
 """
 
 import csv

@@ -5,8 +5,8 @@ import re
 import pytest
 import torch
 from annotation_roots import ANNOTATIONS, link_roots
-from fake_roots import fake_root
 from published import PUBLISHED, protocol
+from session_roots import fake_root
 from vclipbench.datasets.roots import Roots
 from vclipbench.leaderboard import load_records
 from vclipbench.protocols import BUILTIN
