@@ -175,20 +175,20 @@ class ViFiPrompt(ViFiCLIP):
 
     def _check_prompts(self, prompts: Mapping[str, Tensor]) -> None:
         """Compare the prompts of a file with the options."""
-        found: dict[str, int] = {}
+        held: dict[str, int] = {}
         for side, first in (("text", "text_context"), ("vision", "vision_prompt")):
             deep = [key for key in prompts if key.startswith(f"{side}_deep.")]
-            wanted = [f"{side}_deep.{i}" for i in range(len(deep))]
+            numbered = [f"{side}_deep.{i}" for i in range(len(deep))]
             missing = [k for k in ([first] if deep or side == "text" else []) if k not in prompts]
-            missing += [key for key in wanted if key not in prompts]
+            missing += [key for key in numbered if key not in prompts]
             if missing:
                 raise WeightsError(
                     "ViFi-CLIP checkpoint holds only a part of the learned prompts, keys missing: "
                     + ", ".join(to_published(key) for key in missing)
                 )
             if first in prompts:
-                found[f"{side}_prompts"] = prompts[first].shape[:1].numel()
-            found[f"{side}_depth"] = len(deep) + (first in prompts)
+                held[f"{side}_prompts"] = prompts[first].shape[:1].numel()
+            held[f"{side}_depth"] = len(deep) + (first in prompts)
         mine = {
             "text_prompts": len(self.text_context),
             "text_depth": 1 + len(self.text_deep),
@@ -196,11 +196,11 @@ class ViFiPrompt(ViFiCLIP):
         }
         if self.vision_prompt is not None:
             mine["vision_prompts"] = len(self.vision_prompt)
-        other = sorted(k for k, v in found.items() if mine.get(k, v) != v)
+        other = sorted(k for k, v in held.items() if mine.get(k, v) != v)
         if other:
             raise WeightsError(
                 "ViFi-CLIP checkpoint has other prompts than this method; it fits the options "
-                + ", ".join(f"{key}={found[key]}" for key in sorted(found))
+                + ", ".join(f"{key}={held[key]}" for key in sorted(held))
             )
 
     def published_state(self) -> dict[str, Tensor]:

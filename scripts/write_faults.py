@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vclipbench.protocols.faults.faults import FAULTS, KINDS, Fault
+from vclipbench.protocols.faults import FAULTS, KINDS, Fault
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "protocols" / "faults.md"
 

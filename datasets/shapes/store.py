@@ -55,7 +55,7 @@ class CacheError(Exception):
 
 
 @dataclass(frozen=True)
-class Finding:
+class ClipFinding:
     """Something wrong with one file of the cache."""
 
     path: Path
@@ -177,7 +177,7 @@ def read_video(path: Path) -> NDArray[np.uint8]:
 
 def check(
     root: Path | None = None, seed: int = 0, size: int = SIZE, splits: Sequence[str] = SPLITS
-) -> list[Finding]:
+) -> list[ClipFinding]:
     """What is wrong with the files of the given splits: missing, damaged, or not decodable here."""
     findings = []
     for split in splits:
@@ -199,19 +199,19 @@ def remove_temporaries(folder: Path, age: float = _STALE) -> int:
     return removed
 
 
-def _check(clip: ShapesClip, root: Path, size: int) -> Finding | None:
+def _check(clip: ShapesClip, root: Path, size: int) -> ClipFinding | None:
     path = clip_path(clip, root, size)
     renewed = "the next run that needs it writes it anew"
     if not path.exists():
-        return Finding(path, "missing", renewed)
+        return ClipFinding(path, "missing", renewed)
     if not _sealed(path, _address(clip, size)):
-        return Finding(path, f"damaged or cut short ({path.stat().st_size} bytes)", renewed)
+        return ClipFinding(path, f"damaged or cut short ({path.stat().st_size} bytes)", renewed)
     try:
         shape = read_video(path).shape
     except (av.FFmpegError, ValueError, IndexError) as error:
-        return Finding(path, f"cannot be decoded: {error}", "reinstall PyAV: pip install av")
+        return ClipFinding(path, f"cannot be decoded: {error}", "reinstall PyAV: pip install av")
     if shape != (FRAMES, size, size, 3):
-        return Finding(path, f"decodes to {shape}", "reinstall PyAV: pip install av")
+        return ClipFinding(path, f"decodes to {shape}", "reinstall PyAV: pip install av")
     return None
 
 

@@ -155,16 +155,16 @@ def _decord(request: dict[str, Any]) -> Frames:
             f"decord counts {len(reader)} frames where the file shows {request['count']} and would "
             "repeat frames (an edit list does this); read it with --reader pyav"
         )
-    wanted = request["wanted"]
+    indices = request["wanted"]
     if not request["open_gop"]:
-        return reader.get_batch(wanted).asnumpy()
+        return reader.get_batch(indices).asnumpy()
     # Here its random access is wrong by a frame, reading on is right (both tried, 0.6.0).
-    todo, found = set(wanted), []
-    for number in range(wanted[-1] + 1):
+    todo, frames = set(indices), []
+    for number in range(indices[-1] + 1):
         frame = reader.next()
         if number in todo:
-            found.append(frame.asnumpy())
-    return np.stack(found)
+            frames.append(frame.asnumpy())
+    return np.stack(frames)
 
 
 def _torchcodec(request: dict[str, Any]) -> Frames:
