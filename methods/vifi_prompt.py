@@ -69,7 +69,7 @@ class ViFiPrompt(ViFiCLIP):
 
     def _word_tokens(self, words: str, n_t: int) -> Tensor:
         """Token ids of the words, at least `n_t`."""
-        ids = self.backbone.tokenizer([words])[0]
+        ids: Tensor = self.backbone.tokenizer([words])[0]
         ids = ids[1 : int(ids.argmax())]
         if len(ids) < n_t:
             raise ValueError(
@@ -84,7 +84,8 @@ class ViFiPrompt(ViFiCLIP):
         """Embeddings of the first `n_t` tokens, or N(0, 0.02²); rounded to float16 as by the authors."""
         if tokens is not None:
             table = self.clip.token_embedding.weight.detach()
-            return table[tokens[:n_t].to(where)].half().float()
+            context: Tensor = table[tokens[:n_t].to(where)].half().float()
+            return context
         return torch.empty(n_t, width, dtype=torch.float16, device=where).normal_(std=0.02).float()
 
     def stages(self, target: Target) -> list[Stage]:
@@ -124,7 +125,8 @@ class ViFiPrompt(ViFiCLIP):
             if 0 < layer <= len(self.vision_deep):
                 x = torch.cat([x[:, : -len(prompt)], _rows(self.vision_deep[layer - 1], x)], dim=1)
             x = block(x)
-        return visual.ln_post(x[:, 0]) @ visual.proj
+        features: Tensor = visual.ln_post(x[:, 0]) @ visual.proj
+        return features
 
     def encode_text(self, texts: Sequence[str]) -> Features:
         """Features of N texts -> unit rows [N, D].
@@ -150,7 +152,8 @@ class ViFiPrompt(ViFiCLIP):
                 x = _placed(x, self.text_deep[layer - 1])
             x = block(x, attn_mask=mask)
         x = x[torch.arange(len(tokens), device=x.device), tokens.argmax(1)]
-        return clip.ln_final(x) @ clip.text_projection
+        features: Tensor = clip.ln_final(x) @ clip.text_projection
+        return features
 
     def load_published(self, checkpoint: Mapping[str, Any]) -> LoadReport:
         """Load the authors' file: of this method, or of plain ViFi-CLIP (the bridge).

@@ -18,7 +18,6 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 import av
 import numpy as np
@@ -143,7 +142,7 @@ def encode(frames: NDArray[np.uint8], fps: int) -> bytes:
         raise CacheError("this PyAV cannot encode H.264; install the one from PyPI: pip install av")
     file = io.BytesIO()
     with av.open(file, "w", format="mp4", options={"fflags": "+bitexact"}) as container:
-        stream = cast(av.VideoStream, container.add_stream("libx264", rate=fps, options=_X264))
+        stream = container.add_stream("libx264", rate=fps, options=_X264)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.codec_context.thread_count = 1
         for planes in _yuv420(frames):

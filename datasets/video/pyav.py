@@ -59,7 +59,7 @@ class OpenVideo:
 
     path: str
     stream: av.VideoStream
-    packets: list[av.Packet]
+    packets: list[av.Packet[Any]]
     count: int
     container: str
     truncation: str | None
@@ -282,7 +282,7 @@ def _largest_stream(path: str, container: av.container.InputContainer) -> av.Vid
 
 
 def _truncation(
-    container: av.container.InputContainer, stream: av.VideoStream, packets: list[av.Packet]
+    container: av.container.InputContainer, stream: av.VideoStream, packets: list[av.Packet[Any]]
 ) -> str | None:
     """What shows that the end of the file is missing or a packet is broken, or None."""
     # An MP4 lists every packet up front (the index of other formats holds key frames only).

@@ -128,7 +128,8 @@ def segment_centres(count: int, frames: int) -> Indices:
 
     The deterministic rule of ViFi-CLIP (and of mmaction2, from where it comes).
     """
-    return temporal_views(count, frames, 1)[0]
+    view: NDArray[np.int64] = temporal_views(count, frames, 1)[0]
+    return view
 
 
 def segment_random(count: int, frames: int, rng: np.random.RandomState) -> Indices:
@@ -156,7 +157,8 @@ def segment_random(count: int, frames: int, rng: np.random.RandomState) -> Indic
         return i * step + rng.randint(0, step, size=frames)
     whole, rest = np.divmod(i * count, frames)
     up = (2 * rest > frames) | ((2 * rest == frames) & (whole % 2 == 1))
-    return (whole + up) % count
+    shifted: NDArray[np.int64] = (whole + up) % count
+    return shifted
 
 
 def temporal_views(count: int, frames: int, clips: int) -> Indices:
