@@ -155,10 +155,7 @@ def check_files(plugins: Plugins) -> None:
 def _builtin(kind: str) -> list[Registration]:
     if kind not in KINDS:
         raise UserError(f"unknown kind {kind!r}{did_you_mean(kind, KINDS)} ({', '.join(KINDS)})")
-    known = _SOURCES[kind].BUILTIN
-    if kind == "datasets":  # the catalogue gives the line itself
-        return [Registration(id, kind, "", summary) for id, summary in known.items()]
-    return [Registration(id, kind, target) for id, target in known.items()]
+    return [Registration(id, kind, target) for id, target in _SOURCES[kind].BUILTIN.items()]
 
 
 def _installed(kind: str) -> list[Registration]:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from .annotation import Annotation
+from .annotation_files import load
 from .captioned import find_by_either, parse_json, texts
-from .table import DatasetCard, choice, load, make_table
+from .card import DatasetCard, IdScheme
+from .errors import choice
+from .table import make_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _SOURCE = "they are in captions.zip, https://cs.stanford.edu/people/ranjaykrishna/densevid/"
 # the second names are those that 2D-TAN's authors gave the files
@@ -35,6 +40,7 @@ FILES = {
 CARD = DatasetCard(
     id="activitynet",
     title="ActivityNet Captions",
+    summary="ActivityNet Captions: about 15,000 videos, their sentences read as one paragraph",
     what="long YouTube videos with a sentence for each event (Krishna et al., ICCV 2017)",
     homepage="https://cs.stanford.edu/people/ranjaykrishna/densevid/",
     licence="see the homepage; the videos are got through http://activity-net.org/download.html",
@@ -47,6 +53,9 @@ ActivityNet/
     v_uqiMw7tQ1Cc.mp4 ...   (or without v_)""",
     annotations=tuple(FILES.values()),
     counts={"train": 10009, "val_1": 4917, "val_2": 4885},
+    # train.json and val.json are common names; ids of YouTube after v_ are not
+    signs=("val_[12].json*", "activity_net.*.json*", "videos/v_???????????.*"),
+    id_scheme=IdScheme("youtube", prefix="v_"),
     faults=(
         "There is no public test list: published results are on val_1, which then also chose the "
         "checkpoint.",

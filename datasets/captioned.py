@@ -7,13 +7,14 @@ import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
+from .annotation_files import Loaded
 from .errors import DatasetError
-from .table import Loaded
 from .video_files import find_videos
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def parse_json(loaded: Loaded, kind: type) -> Any:
@@ -24,12 +25,12 @@ def parse_json(loaded: Loaded, kind: type) -> Any:
     """
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) < len(pairs):
+        by_key = dict(pairs)
+        if len(by_key) < len(pairs):
             keys = [key for key, _ in pairs]
-            twice = next(key for key in found if keys.count(key) > 1)
+            twice = next(key for key in by_key if keys.count(key) > 1)
             raise DatasetError(f"{loaded.path}: {twice!r} is there twice")
-        return found
+        return by_key
 
     try:
         content = json.loads(loaded.text, object_pairs_hook=unique)
@@ -38,8 +39,8 @@ def parse_json(loaded: Loaded, kind: type) -> Any:
             f"{loaded.path}, line {error.lineno}: this is not JSON ({error.msg})"
         ) from None
     if not isinstance(content, kind):
-        wanted = "an object" if kind is dict else "a list"
-        raise DatasetError(f"{loaded.path}, line 1: {wanted} is wanted")
+        name = "an object" if kind is dict else "a list"
+        raise DatasetError(f"{loaded.path}, line 1: {name} is wanted")
     return content
 
 

@@ -1,6 +1,6 @@
-"""The datasets that ship with the package, by id, and one way to call their readers.
+"""The datasets that ship with the package, by id: their cards, and one way to call their readers.
 
-Nothing heavy is imported before a reader is called.
+`BUILTIN` names the cards: id -> "module:OBJECT". Nothing is imported before a card or reader is asked for.
 """
 
 from __future__ import annotations
@@ -11,54 +11,59 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from .repositories import REPOSITORIES
+
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .table import DatasetCard
+    from .card import DatasetCard
 
 BUILTIN = {
-    "shapes": "the embedded world: coloured shapes that move, made by code, written as mp4 (no download)",
-    "folder": "any videos of yours: ROOT/<class name>/<video>, or a CSV with path,label",
-    "ucf101": "UCF101: 13,320 clips of 101 actions, by the official lists",
-    "hmdb51": "HMDB51: 6,766 clips of 51 actions, by the official lists",
-    "k400": "Kinetics-400: ten-second clips of 400 actions, by the official tables",
-    "k600": "Kinetics-600: ten-second clips of 600 actions, by the official tables",
-    "ssv2": "Something-Something v2: 220,847 clips of 174 actions with objects, by the official lists",
-    "msrvtt": "MSR-VTT: 10,000 clips with captions, 1k-A test list",
-    "msvd": "MSVD: 1,970 clips with about 40 captions each",
-    "didemo": "DiDeMo: about 10,000 videos with several descriptions, read as one paragraph",
-    "activitynet": "ActivityNet Captions: about 15,000 videos, their sentences read as one paragraph",
-    "lsmdc": "LSMDC: clips of films with captions (by agreement)",
-    "charades": "Charades: 9,848 videos of 157 actions, any number of them in a video",
+    id: f"vclipbench.datasets.{target}"
+    for id, target in {
+        "shapes": "shapes.card:CARD",
+        "folder": "folder:CARD",
+        "ucf101": "ucf101:CARD",
+        "hmdb51": "hmdb51:CARD",
+        "k400": "kinetics:K400",
+        "k600": "kinetics:K600",
+        "ssv2": "ssv2:CARD",
+        "msrvtt": "msrvtt:CARD",
+        "msvd": "msvd:CARD",
+        "didemo": "didemo:CARD",
+        "activitynet": "activitynet:CARD",
+        "lsmdc": "lsmdc:CARD",
+        "charades": "charades:CARD",
+    }.items()
 }
 ENTRY_POINTS = "vclipbench.datasets"
 PUBLISHED = tuple(id for id in BUILTIN if id not in ("shapes", "folder"))
-_MODULES = {"k400": "kinetics", "k600": "kinetics"}
 
 
 def card(id: str) -> DatasetCard:
-    """What one has to know of a published dataset.
+    """What one has to know of a dataset.
 
     Raises:
         KeyError: no such dataset.
     """
-    found = _module(id)
-    return found.CARDS[id] if id in _MODULES else found.CARD
+    found: DatasetCard = getattr(_module(id), BUILTIN[id].partition(":")[2])
+    return found
 
 
 def read(
     id: str, root: Path, split: str, *, allow_unpinned: bool = False, **more: Any
 ) -> pd.DataFrame:
-    """The table of an official split, without the paths of videos (see the reader for its columns).
+    """The table of an official split of a published dataset, without the paths of videos.
 
     Args:
         more: what a reader takes beside, such as `captions` or `all_names`.
 
     Raises:
+        KeyError: no such dataset.
         ValueError: no such split.
         DatasetError: annotation files that are missing, of another version, or wrong.
     """
-    table: pd.DataFrame = _module(id).read(
+    table: pd.DataFrame = _reader(id).read(
         root, split, allow_unpinned=allow_unpinned, **_dataset(id), **more
     )
     return table
@@ -67,12 +72,12 @@ def read(
 def classes(
     id: str, root: Path, class_names: str = "official", *, allow_unpinned: bool = False
 ) -> tuple[str, ...]:
-    """Class names in the order of the labels, as they are written in prompts.
+    """Class names of a published dataset in the order of the labels, as they are written in prompts.
 
     Raises:
-        ValueError: no such set of names. DatasetError: as `read`.
+        KeyError, DatasetError: as `read`. ValueError: no such set of names.
     """
-    found: tuple[str, ...] = _module(id).classes(
+    found: tuple[str, ...] = _reader(id).classes(
         root, class_names, allow_unpinned=allow_unpinned, **_dataset(id)
     )
     return found
@@ -80,17 +85,32 @@ def classes(
 
 def find_videos(id: str, table: pd.DataFrame, roots: Iterable[Path]) -> pd.DataFrame:
     """The table with the column `path` filled; None where there is no file."""
-    from .table import find_videos as usual
+    from .video_files import find_videos as usual
 
-    found: pd.DataFrame = getattr(_module(id), "find_videos", usual)(table, roots)
+    found: pd.DataFrame = getattr(_reader(id), "find_videos", usual)(table, roots)
     return found
 
 
+def looks_like(root: Path, dataset: str) -> str:
+    """Which other dataset or repository a folder is the root of, by their signs; "" if none, or its own."""
+    signs = {id: card(id).signs for id in PUBLISHED}
+    signs |= {id: repository.signs for id, repository in REPOSITORIES.items()}
+    held = [id for id, own in signs.items() if any(next(root.glob(sign), None) for sign in own)]
+    return held[0] if held and dataset not in held else ""
+
+
 def _dataset(id: str) -> dict[str, str]:
-    return {"dataset": id} if id in _MODULES else {}
+    """The argument that says which dataset is meant, for a reader of several."""
+    module = BUILTIN[id].partition(":")[0]
+    several = sum(target.startswith(f"{module}:") for target in BUILTIN.values()) > 1
+    return {"dataset": id} if several else {}
+
+
+def _reader(id: str) -> ModuleType:
+    if id not in PUBLISHED:
+        raise KeyError(id)
+    return _module(id)
 
 
 def _module(id: str) -> ModuleType:
-    if id not in PUBLISHED:
-        raise KeyError(id)
-    return importlib.import_module(f".{_MODULES.get(id, id)}", __package__)
+    return importlib.import_module(BUILTIN[id].partition(":")[0])

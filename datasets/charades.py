@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from .annotation import Annotation
+from .annotation_files import load
 from .captioned import csv_rows, field
-from .errors import DatasetError
-from .table import DatasetCard, choice, load, make_table
+from .card import DatasetCard
+from .errors import DatasetError, choice
+from .table import make_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _SOURCE = "they are in Charades.zip, linked from https://prior.allenai.org/projects/charades"
 CLASSES = Annotation(
@@ -35,10 +39,10 @@ LISTS = {
     ),
 }
 NUMBER = 157  # classes
-NOVEL = tuple(range(2, NUMBER, 3))  # every third class by id is held out of training: our own rule
 CARD = DatasetCard(
     id="charades",
     title="Charades",
+    summary="Charades: 9,848 videos of 157 actions, any number of them in a video",
     what="9,848 videos of people at home with 157 actions (Sigurdsson et al., ECCV 2016)",
     homepage="https://prior.allenai.org/projects/charades",
     licence="see https://prior.allenai.org/projects/data/charades/license.txt",
@@ -51,6 +55,8 @@ Charades/
     YSKX3.mp4 ...""",
     annotations=(CLASSES, *LISTS.values()),
     counts={"train": 7985, "test": 1863},
+    signs=("Charades_v1*",),
+    n_classes=NUMBER,
     faults=(
         "174 training and 49 test videos have no label. The makers' evaluation ranks them behind all "
         "others, which is as if they were left out; code that keeps them reports a lower mAP.",

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from .annotation import Annotation
+from .annotation_files import Loaded, load
 from .captioned import field, find_by_either, parse_json
-from .errors import DatasetError
-from .table import DatasetCard, Loaded, choice, load, make_table
+from .card import DatasetCard
+from .errors import DatasetError, choice
+from .table import make_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _DATA = "the descriptions are in data/ of https://github.com/LisaAnne/LocalizingMoments"
 _LISTS = "the lists are in misc/datasets/didemo of https://github.com/albanie/collaborative-experts"
@@ -48,6 +51,7 @@ DESCRIPTIONS = {
 CARD = DatasetCard(
     id="didemo",
     title="DiDeMo",
+    summary="DiDeMo: about 10,000 videos with several descriptions, read as one paragraph",
     what="Flickr videos, their first 30 seconds described moment by moment (Hendricks et al., ICCV 2017)",
     homepage="https://github.com/LisaAnne/LocalizingMoments",
     licence="no licence is stated with the annotations; every video has that of its Flickr page",
@@ -59,6 +63,8 @@ DiDeMo/
     10015567@N08_3655084291_d8b58466fa.mov ...  (or any other extension)""",
     annotations=(*LISTS.values(), *DESCRIPTIONS.values()),
     counts={"train": 8392, "val": 1065, "test": 1004},
+    signs=("train_data.json*", "val_data.json*", "test_data.json*"),
+    captions_apart=True,
     faults=(
         "29 validation and 33 test videos are described under two file names, such as .mov and .mp4, of "
         "which the lists have one; CLIP4Clip compares whole names, so published paragraphs lack 71 and 89 "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -27,3 +28,15 @@ class MissingAnnotation(DatasetError):
 
     def __reduce__(self) -> tuple[type, tuple[str, Annotation]]:  # so that it survives pickling
         return type(self), (str(self), self.annotation)
+
+
+def choice(value: str, allowed: Iterable[str], what: str) -> str:
+    """The value, if it is one of those allowed.
+
+    Raises:
+        ValueError: it is not; says what would be right.
+    """
+    allowed = tuple(allowed)
+    if value not in allowed:
+        raise ValueError(f"there is no {what} {value!r}; it can be {', '.join(allowed)}")
+    return value

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from .card import DatasetCard
 from .errors import DatasetError
 
 EXTENSIONS = (  # compared in lower case
@@ -17,6 +18,11 @@ EXTENSIONS = (  # compared in lower case
     *(".mts", ".m2ts", ".qt", ".asf", ".divx"),
 )
 COLUMNS = ("path", "label")
+CARD = DatasetCard(
+    id="folder",
+    title="your own videos",
+    summary="any videos of yours: ROOT/<class name>/<video>, or a CSV with path,label",
+)
 
 
 @dataclass(frozen=True)
@@ -29,14 +35,14 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Listing:
+class OwnVideos:
     """Class names in sorted order, and the videos."""
 
     classes: tuple[str, ...]
     items: tuple[Item, ...]
 
 
-def read_folder(root: Path) -> Listing:
+def read_folder(root: Path) -> OwnVideos:
     """List the videos in `ROOT/<class name>/`, by class and then by name, equal on every machine.
 
     A video may lie in folders inside its class folder; its id is its path from `root`, with
@@ -68,10 +74,10 @@ def read_folder(root: Path) -> Listing:
     without = [p.name for n, p in enumerate(folders) if n not in filled]
     if without:
         raise DatasetError(f"no videos in {_some(without, 'class folder')} of {root}")
-    return Listing(tuple(p.name for p in folders), tuple(items))
+    return OwnVideos(tuple(p.name for p in folders), tuple(items))
 
 
-def read_csv(file: Path, root: Path | None = None) -> Listing:
+def read_csv(file: Path, root: Path | None = None) -> OwnVideos:
     """List the videos of a CSV file with the columns `path` and `label`, in the order of its rows.
 
     Paths are relative to `root`, or else to the CSV's folder; labels are class names. Other columns
@@ -99,7 +105,7 @@ def read_csv(file: Path, root: Path | None = None) -> Listing:
     classes = tuple(sorted({label for _, _, label in rows}))
     number = {name: n for n, name in enumerate(classes)}
     items = (Item(Path(path).as_posix(), base / path, number[label]) for _, path, label in rows)
-    return Listing(classes, tuple(items))
+    return OwnVideos(classes, tuple(items))
 
 
 def _rows(file: Path) -> list[tuple[int, str, str]]:
@@ -110,8 +116,8 @@ def _rows(file: Path) -> list[tuple[int, str, str]]:
             header = [name.strip() for name in next(reader, [])]
             lacking = [name for name in COLUMNS if name not in header]
             if lacking:
-                wanted, found = ",".join(COLUMNS), ",".join(header)
-                raise DatasetError(f"{file} must start with the line {wanted!r}, not {found!r}")
+                columns, given = ",".join(COLUMNS), ",".join(header)
+                raise DatasetError(f"{file} must start with the line {columns!r}, not {given!r}")
             where = [header.index(name) for name in COLUMNS]
             rows = []
             for row in reader:

@@ -7,14 +7,17 @@ import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from .annotation import Annotation
-from .class_names import spelled
-from .errors import DatasetError
-from .table import DatasetCard, Loaded, choice, load, make_table
+from .annotation_files import Loaded, load
+from .card import DatasetCard, IdScheme
+from .class_names import Spelling
+from .errors import DatasetError, choice
+from .table import make_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _COLUMNS = ("youtube_id", "time_start", "time_end", "split")
 _ID = re.compile(r"[\w-]{11}", re.ASCII)
@@ -64,41 +67,71 @@ _TABLES = {
     },
 }
 
-CARDS = {
-    "k400": DatasetCard(
-        id="k400",
-        title="Kinetics-400",
-        what="ten-second clips of 400 human actions from YouTube, one a video",
-        homepage="https://github.com/cvdfoundation/kinetics-dataset",
-        licence=_LICENCE,
-        layout=_LAYOUT.format(n=400),
-        annotations=tuple(_TABLES["k400"].values()),
-        counts={"val": 19906},
-        faults=(
-            _LOSS,
-            "Of the 19,906 validation clips ViFi-CLIP lists 19,877 and Open-VCLIP 19,761.",
-        ),
+
+def group(id: str, name: str = "") -> str:
+    """The YouTube id of the video that a clip was cut from."""
+    return id[:11]
+
+
+_IDS = IdScheme("youtube", in_groups=True)
+_SPELLINGS = {
+    "k400": Spelling(
+        faults={
+            "open-vclip": (
+                "the two halves of the base-to-novel lists write names with underscores "
+                "(playing_drums), the full list does not"
+            ),
+        }
     ),
-    "k600": DatasetCard(
-        id="k600",
-        title="Kinetics-600",
-        what="ten-second clips of 600 human actions from YouTube, 368 of them by name also in Kinetics-400",
-        homepage="https://github.com/cvdfoundation/kinetics-dataset",
-        licence=_LICENCE,
-        layout=_LAYOUT.format(n=600),
-        annotations=tuple(_TABLES["k600"].values()),
-        counts={"val": 30000, "test": 72924},
-        faults=(
-            _LOSS,
-            "Of the 30,000 validation clips Open-VCLIP lists 27,791.",
-            "13,569 of the Kinetics-400 validation videos are validation videos here too.",
-            "Six videos occur twice in validation with other times.",
-            "The table of the test clips has no labels.",
-            "Two names differ in case: passing American football (in game) and "
-            "passing american football (not in game).",
-        ),
-    ),
+    "k600": Spelling(),
 }
+K400 = DatasetCard(
+    id="k400",
+    title="Kinetics-400",
+    summary="Kinetics-400: ten-second clips of 400 actions, by the official tables",
+    what="ten-second clips of 400 human actions from YouTube, one a video",
+    homepage="https://github.com/cvdfoundation/kinetics-dataset",
+    licence=_LICENCE,
+    layout=_LAYOUT.format(n=400),
+    annotations=tuple(_TABLES["k400"].values()),
+    counts={"val": 19906},
+    uncounted=("train", "test"),
+    signs=("kinetics-400_*.csv*",),
+    n_classes=400,
+    spelling=_SPELLINGS["k400"],
+    group=group,
+    id_scheme=_IDS,
+    faults=(
+        _LOSS,
+        "Of the 19,906 validation clips ViFi-CLIP lists 19,877 and Open-VCLIP 19,761.",
+    ),
+)
+K600 = DatasetCard(
+    id="k600",
+    title="Kinetics-600",
+    summary="Kinetics-600: ten-second clips of 600 actions, by the official tables",
+    what="ten-second clips of 600 human actions from YouTube, 368 of them by name also in Kinetics-400",
+    homepage="https://github.com/cvdfoundation/kinetics-dataset",
+    licence=_LICENCE,
+    layout=_LAYOUT.format(n=600),
+    annotations=tuple(_TABLES["k600"].values()),
+    counts={"val": 30000, "test": 72924},
+    uncounted=("train",),
+    signs=("kinetics-600_*.csv*",),
+    n_classes=600,
+    spelling=_SPELLINGS["k600"],
+    group=group,
+    id_scheme=_IDS,
+    faults=(
+        _LOSS,
+        "Of the 30,000 validation clips Open-VCLIP lists 27,791.",
+        "13,569 of the Kinetics-400 validation videos are validation videos here too.",
+        "Six videos occur twice in validation with other times.",
+        "The table of the test clips has no labels.",
+        "Two names differ in case: passing American football (in game) and "
+        "passing american football (not in game).",
+    ),
+)
 
 
 def read(
@@ -136,7 +169,7 @@ def classes(
     dataset: str = "k400",
     allow_unpinned: bool = False,
 ) -> tuple[str, ...]:
-    """The names of the validation table, sorted, which is the order of the labels (see `spelled`).
+    """The names of the validation table, sorted, which is the order of the labels (see `Spelling`).
 
     Raises:
         ValueError: no such set of names or dataset.
@@ -144,7 +177,7 @@ def classes(
     """
     annotation = _TABLES[choice(dataset, _TABLES, "Kinetics")]["val"]
     table = load(root, annotation, dataset=dataset, allow_unpinned=allow_unpinned)
-    return spelled(dataset, _names(table), class_names)
+    return _SPELLINGS[dataset].spelled(_names(table), class_names)
 
 
 def _names(table: Loaded) -> tuple[str, ...]:

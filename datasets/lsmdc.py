@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from .annotation import Annotation
+from .annotation_files import Loaded, load
 from .captioned import field, texts
-from .errors import DatasetError
-from .table import DatasetCard, Loaded, choice, load, make_table
+from .card import DatasetCard
+from .errors import DatasetError, choice
+from .table import make_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _SOURCE = "the lists are given after an agreement, see https://sites.google.com/site/describingmovies/download"
 # no copy could be examined, so no digest is pinned; the second names are those of CLIP-ViP's configs
@@ -26,6 +30,7 @@ FIELDS = 6  # clip, start and end as aligned, start and end as extracted, senten
 CARD = DatasetCard(
     id="lsmdc",
     title="LSMDC",
+    summary="LSMDC: clips of films with captions (by agreement)",
     what="about 118,000 clips of 202 movies with audio descriptions (Rohrbach et al., IJCV 2017)",
     homepage="https://sites.google.com/site/describingmovies/",
     licence="an agreement with the makers is needed, see https://sites.google.com/site/describingmovies/download",
@@ -39,6 +44,8 @@ LSMDC/
       0001_American_Beauty_00.00.51.926-00.00.54.129.avi ...""",
     annotations=tuple(FILES.values()),
     counts={"test": 1000},
+    uncounted=("train", "val"),
+    signs=("LSMDC16_*", "train_101k_frame.jsonl*", "test_1k_frame.jsonl*"),
     faults=(
         "The lists are not public, so they could not be examined here and their digests are not pinned.",
         "A clip of the training list can have several sentences.",

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from .annotation import Annotation
+from .annotation_files import Loaded, load
 from .captioned import csv_rows, field, parse_json
-from .errors import DatasetError
-from .table import DatasetCard, Loaded, choice, load, make_table
+from .card import DatasetCard
+from .errors import DatasetError, choice
+from .table import make_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _LISTS = "the lists are in data/MSRVTT of https://github.com/layer6ai-labs/xpool"
 TEST = Annotation(
@@ -38,6 +41,7 @@ CAPTIONS = Annotation(
 CARD = DatasetCard(
     id="msrvtt",
     title="MSR-VTT",
+    summary="MSR-VTT: 10,000 clips with captions, 1k-A test list",
     what="10,000 clips of web videos with 20 sentences each (Xu et al., CVPR 2016)",
     homepage="https://www.microsoft.com/en-us/research/publication/"
     "msr-vtt-a-large-video-description-dataset-for-bridging-video-and-language/",
@@ -52,6 +56,8 @@ MSRVTT/
     video0.mp4 ... video9999.mp4""",
     annotations=(TEST, *TRAIN.values(), CAPTIONS),
     counts={"test": 1000, "train-9k": 9000, "train-7k": 7010},
+    signs=("MSRVTT_*", "MSRVTT"),
+    captions_apart=True,
     faults=(
         "The 1,000 test videos have 995 distinct sentences, so text-to-video R@1 is at most 99.5 and "
         "video to text has exact ties.",

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from .annotation import Annotation
+from .annotation_files import load
 from .captioned import parse_json, texts
-from .errors import DatasetError
-from .table import DatasetCard, choice, load, make_table
+from .card import DatasetCard, IdScheme
+from .errors import DatasetError, choice
+from .table import make_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _SOURCE = "the lists and captions are in data/MSVD of https://github.com/layer6ai-labs/xpool"
 CAPTIONS = Annotation(
@@ -37,6 +41,7 @@ LISTS = {
 CARD = DatasetCard(
     id="msvd",
     title="MSVD",
+    summary="MSVD: 1,970 clips with about 40 captions each",
     what="1,970 short YouTube clips with 80,827 sentences (Chen and Dolan, ACL 2011)",
     homepage="https://www.cs.utexas.edu/users/ml/clamp/videoDescription/",
     licence="no licence is stated with the lists; for the videos see the homepage",
@@ -50,6 +55,8 @@ MSVD/
     -4wsuPCjDBc_5_15.avi ...""",
     annotations=(CAPTIONS, *LISTS.values()),
     counts={"train": 1200, "val": 100, "test": 670},
+    signs=("YouTubeClips", "captions_msvd.json*"),
+    id_scheme=IdScheme("youtube"),
     faults=(
         "The 670 test videos have 27,763 captions, of which only 22,285 are distinct: 961 captions "
         "belong to more than one test video.",

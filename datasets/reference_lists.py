@@ -11,23 +11,19 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
-from . import hmdb51, ucf101
+from . import catalog
 from .annotation import Annotation
-from .class_names import spelled, unspelled
-from .errors import DatasetError
-from .table import Loaded, choice, load, make_table
+from .annotation_files import Loaded, load
+from .class_names import Spelling
+from .errors import DatasetError, choice
+from .repositories import REPOSITORIES
+from .table import make_table
 from .video_files import stem
 
-REPOSITORIES = {
-    "vifi-clip": "https://github.com/muzairkhattak/ViFi-CLIP",
-    "open-vclip": "https://github.com/wengzejia1/Open-VCLIP",
-}
-# the separator is the last one of the line: names of files hold anything else
-_SEPARATOR = {"vifi-clip": " ", "open-vclip": ","}
+if TYPE_CHECKING:
+    import pandas as pd
 
 # pattern over ids -> what is wrong with the list
 FAULTS = {
@@ -137,7 +133,7 @@ def read(root: Path, list_id: str, *, allow_unpinned: bool = False) -> pd.DataFr
     file = files()[choice(list_id, lists(), "list")]
     listed = _load(root, file, allow_unpinned)
     label_file = _load(root, _labels_of(file), allow_unpinned)
-    true = unspelled(file.dataset, _parse_names(label_file), file.repository)
+    true = _spelling(file).unspelled(_parse_names(label_file), file.repository)
     table = make_table(
         _rows(listed, file, true), [label_file, listed], dataset=file.dataset, split=list_id
     )
@@ -151,7 +147,7 @@ def names(
     """Class names of a list in the order of its labels, as they are written in prompts.
 
     The set called as the list's repository is its label file as it is, faults included; another set is how
-    the same classes are written there (see `spelled`).
+    the same classes are written there (see `Spelling`).
 
     Raises:
         ValueError: no such list or set of names.
@@ -161,7 +157,8 @@ def names(
     written = _parse_names(_load(root, _labels_of(file), allow_unpinned))
     if class_names == file.repository:
         return written
-    return spelled(file.dataset, unspelled(file.dataset, written, file.repository), class_names)
+    spelling = _spelling(file)
+    return spelling.spelled(spelling.unspelled(written, file.repository), class_names)
 
 
 def half_classes(number: int, draw: int) -> tuple[int, ...]:
@@ -193,7 +190,7 @@ def of_classes(table: pd.DataFrame, labels: Sequence[int]) -> pd.DataFrame:
 
 
 def all_annotations(repository: str) -> tuple[Annotation, ...]:
-    """The lists and label files of a repository, for `check_annotations`.
+    """The lists and label files of a repository.
 
     Raises:
         ValueError: no such repository.
@@ -207,8 +204,12 @@ def _labels_of(file: ReferenceFile) -> ReferenceFile:
 
 
 def _annotation(file: ReferenceFile) -> Annotation:
-    source = f"get it from {REPOSITORIES[file.repository]}"
+    source = f"get it from {REPOSITORIES[file.repository].url}"
     return Annotation(file.path, (file.sha256,) if file.sha256 else (), source)
+
+
+def _spelling(file: ReferenceFile) -> Spelling:
+    return catalog.card(file.dataset).spelling or Spelling()
 
 
 def _load(root: Path, file: ReferenceFile, allow_unpinned: bool) -> Loaded:
@@ -217,7 +218,8 @@ def _load(root: Path, file: ReferenceFile, allow_unpinned: bool) -> Loaded:
 
 
 def _rows(listed: Loaded, file: ReferenceFile, true: Sequence[str]) -> Iterator[dict[str, Any]]:
-    separator = _SEPARATOR[file.repository]
+    separator = REPOSITORIES[file.repository].separator
+    group = catalog.card(file.dataset).group
     for where, line in listed.lines():
         path, found, label = line.rpartition(separator)
         path = path.strip()
@@ -230,16 +232,8 @@ def _rows(listed: Loaded, file: ReferenceFile, true: Sequence[str]) -> Iterator[
         id, name = stem(PurePosixPath(path).name), true[int(label)]
         yield {
             **{"where": where, "id": id, "label": int(label), "class": name},
-            **{"group": _group(file.dataset, id, name), "listed": path},
+            **{"group": group(id, name) if group else "", "listed": path},
         }
-
-
-def _group(dataset: str, id: str, name: str) -> str:
-    if dataset == "ucf101":
-        return ucf101.group(id)
-    if dataset == "hmdb51":
-        return hmdb51.group(id, name)
-    return id[:11] if dataset in ("k400", "k600") else ""
 
 
 def _parse_names(file: Loaded) -> tuple[str, ...]:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from .annotation import Annotation
-from .class_names import spelled
-from .errors import DatasetError
-from .table import DatasetCard, Loaded, choice, load, make_table
+from .annotation_files import Loaded, load
+from .card import DatasetCard
+from .class_names import Spelling
+from .errors import DatasetError, choice
+from .table import make_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _HOME = "https://www.qualcomm.com/developer/software/something-something-v-2-dataset"
 _SOURCE = f"get it from {_HOME} (an account is needed)"
@@ -33,9 +36,11 @@ _LISTS = {
     "test": _list("test", "labels/test.json"),
 }
 
+_SPELLING = Spelling()
 CARD = DatasetCard(
     id="ssv2",
     title="Something-Something v2",
+    summary="Something-Something v2: 220,847 clips of 174 actions with objects, by the official lists",
     what="220,847 clips of 174 manipulations of objects, told apart by motion and its direction",
     homepage=_HOME,
     licence=f"the makers' own terms, for research; see {_HOME}",
@@ -48,6 +53,9 @@ ROOT/
     ...""",
     annotations=(_LABELS, *_LISTS.values()),
     counts={"train": 168913, "validation": 24777, "test": 27157},
+    signs=("20bn-something-something-v2", "something-something-v2-*.json*"),
+    n_classes=174,
+    spelling=_SPELLING,
     faults=(
         "12 class names hold commas: a list of names without quotes cuts them, which makes two novel "
         "classes of the base-to-novel halves the same text in one repository.",
@@ -82,14 +90,14 @@ def read(root: Path, split: str, *, allow_unpinned: bool = False) -> pd.DataFram
 def classes(
     root: Path, class_names: str = "official", *, allow_unpinned: bool = False
 ) -> tuple[str, ...]:
-    """The 174 names in the order of the labels; all sets of class names agree (see `spelled`).
+    """The 174 names in the order of the labels; all sets of class names agree (see `Spelling`).
 
     Raises:
         ValueError: no such set of names.
         DatasetError: the list of labels is missing, another version, or malformed.
     """
     labels = load(root, _LABELS, dataset="ssv2", allow_unpinned=allow_unpinned)
-    return spelled("ssv2", _names(labels), class_names)
+    return _SPELLING.spelled(_names(labels), class_names)
 
 
 def _names(file: Loaded) -> tuple[str, ...]:

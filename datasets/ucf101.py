@@ -5,15 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from .annotation import Annotation
-from .class_names import spelled
-from .errors import DatasetError
-from .table import DatasetCard, Loaded, choice, load, make_table
+from .annotation_files import Loaded, load
+from .card import DatasetCard
+from .class_names import Spelling
+from .errors import DatasetError, choice
+from .table import make_table
 from .video_files import stem
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _SOURCE = (
     "get the train/test splits for action recognition (UCF101TrainTestSplits-RecognitionTask.zip) from "
@@ -47,9 +50,30 @@ _LISTS = {
     ),
 }
 
+_SPELLING = Spelling(
+    words="capitals",
+    unsplit=("vifi-clip",),
+    written_as={"open-vclip": {"YoYo": "Yoyo"}},  # the one name that it does not split
+    faults={
+        "vifi-clip": (
+            "names are not split into words (ApplyEyeMakeup, which CLIP reads as applyeyemakeup), so "
+            "every class of several words has another text than in the evaluation of Open-VCLIP"
+        ),
+        "open-vclip": "YoYo is written Yoyo, all other names are split at their capitals",
+    },
+)
+
+
+def group(id: str, name: str = "") -> str:
+    """The group of a video (g01-g25 within its class), "" if its name has none."""
+    match = re.search(r"_(g\d\d)_c\d\d$", id)
+    return match[1] if match else ""
+
+
 CARD = DatasetCard(
     id="ucf101",
     title="UCF101",
+    summary="UCF101: 13,320 clips of 101 actions, by the official lists",
     what="13,320 clips of 101 actions from YouTube, 320x240, in 25 groups a class of one scene each",
     homepage="https://www.crcv.ucf.edu/data/UCF101.php",
     licence="none is stated; see https://www.crcv.ucf.edu/data/UCF101.php",
@@ -68,6 +92,11 @@ ROOT/
         **{"test1": 3783, "test2": 3734, "test3": 3696},
         "all": 13320,
     },
+    signs=("UCF-101", "ucfTrainTestlist", "classInd.txt"),
+    n_classes=101,
+    spelling=_SPELLING,
+    group=group,
+    groups_within_class=True,
     faults=(
         "Class ids follow a sort without regard to case: sorting the folder names by code points, as "
         "Python does, mislabels Hammering, HammerThrow, JumpRope and JumpingJack.",
@@ -101,19 +130,13 @@ def read(root: Path, split: str, *, allow_unpinned: bool = False) -> pd.DataFram
 def classes(
     root: Path, class_names: str = "official", *, allow_unpinned: bool = False
 ) -> tuple[str, ...]:
-    """The 101 names in the order of the labels, as they are written in prompts (see `spelled`).
+    """The 101 names in the order of the labels, as they are written in prompts (see `Spelling`).
 
     Raises:
         ValueError: no such set of names.
         DatasetError: `classInd.txt` is missing, another version, or malformed.
     """
-    return spelled("ucf101", _names(_load(root, _CLASSES, allow_unpinned)), class_names)
-
-
-def group(id: str) -> str:
-    """The group of a video (g01-g25 within its class), "" if its name has none."""
-    match = re.search(r"_(g\d\d)_c\d\d$", id)
-    return match[1] if match else ""
+    return _SPELLING.spelled(_names(_load(root, _CLASSES, allow_unpinned)), class_names)
 
 
 def _load(root: Path, annotation: Annotation, allow_unpinned: bool) -> Loaded:

@@ -9,12 +9,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
-
-import pandas as pd
+from typing import TYPE_CHECKING, NoReturn
 
 from .errors import DatasetError
 from .folder import EXTENSIONS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _STAMPED = re.compile(r"(?P<video>[\w-]{11})_\d{6}_\d{6}", re.ASCII)  # YouTube id, start, end
 
@@ -43,6 +44,8 @@ def find_videos(table: pd.DataFrame, roots: Iterable[Path]) -> pd.DataFrame:
     Raises:
         DatasetError: a root is no folder or cannot be read.
     """
+    import pandas as pd  # here, so that cards are read without it
+
     roots = [Path(root) for root in roots]
     index = _merged([_walk(os.path.realpath(root), root) for root in roots])
     ids = [stem(str(id)) for id in table["id"]]

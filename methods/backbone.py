@@ -66,7 +66,8 @@ class Backbone:
         if bool((tokens[:, -1] != 0).any()):
             self._count_truncated(texts, length)
         used = int(tokens.argmax(1).max()) + 1 if len(tokens) else length
-        return tokens[:, :used].to(self.clip.positional_embedding.device)
+        kept: Tensor = tokens[:, :used].to(self.clip.positional_embedding.device)
+        return kept
 
     def _count_truncated(self, texts: Sequence[str], length: int) -> None:
         encode = getattr(self.tokenizer, "encode", None)
@@ -86,7 +87,8 @@ class Backbone:
         x = clip.token_embedding(tokens) + clip.positional_embedding[:length]
         x = clip.transformer(x, attn_mask=clip.attn_mask[:length, :length])
         x = clip.ln_final(x)[torch.arange(len(tokens), device=x.device), tokens.argmax(1)]
-        return x @ clip.text_projection
+        features: Tensor = x @ clip.text_projection
+        return features
 
 
 def build_backbone(

@@ -169,7 +169,8 @@ class Method(nn.Module):
             raise TypeError(
                 f"{type(self).__name__} gives dicts of features and must define scores()"
             )
-        return self.clip.logit_scale.exp() * video @ text.T
+        scores: Tensor = self.clip.logit_scale.exp() * video @ text.T
+        return scores
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Mean soft-target cross-entropy over the class prompts: {"loss": scalar, logged scalars}.
@@ -189,7 +190,8 @@ class Method(nn.Module):
         """Scores [B, N] as cosines, for the dual softmax of retrieval; None if they are made otherwise."""
         if not hasattr(self, "clip"):
             return scores
-        return scores / self.clip.logit_scale.exp()
+        cosines: Tensor = scores / self.clip.logit_scale.exp()
+        return cosines
 
     def stages(self, target: Target) -> list[Stage]:
         """Training stages in order; none: the method is not trained.

@@ -32,7 +32,8 @@ def frame_tokens(visual: Any, frames: Tensor) -> Tensor:
     patches = visual.conv1(frames).flatten(2).transpose(1, 2)
     first = visual.class_embedding.to(patches.dtype).expand(len(frames), 1, -1)
     tokens = torch.cat([first, patches], dim=1)
-    return tokens + visual.positional_embedding.to(tokens.dtype)
+    placed: Tensor = tokens + visual.positional_embedding.to(tokens.dtype)
+    return placed
 
 
 def heads(attention: nn.MultiheadAttention, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -44,10 +45,12 @@ def heads(attention: nn.MultiheadAttention, x: Tensor) -> tuple[Tensor, Tensor, 
 
 def joined(attention: nn.MultiheadAttention, x: Tensor) -> Tensor:
     """Outputs of the heads [..., heads, N, d] through the output projection: [..., N, width]."""
-    return attention.out_proj(x.transpose(-3, -2).flatten(-2))
+    out: Tensor = attention.out_proj(x.transpose(-3, -2).flatten(-2))
+    return out
 
 
 def run_block(block: Any, x: Tensor, attend: Callable[[Any, Tensor], Tensor]) -> Tensor:
     """open_clip's pre-norm residual block with `attend(block.attn, ln_1(x))` in place of its attention."""
     x = x + block.ls_1(attend(block.attn, block.ln_1(x)))
-    return x + block.ls_2(block.mlp(block.ln_2(x)))
+    out: Tensor = x + block.ls_2(block.mlp(block.ln_2(x)))
+    return out

@@ -23,7 +23,8 @@ def method_class(name: str) -> type[Method]:
     """
     if name in BUILTIN:
         module, _, attribute = BUILTIN[name].partition(":")
-        return getattr(importlib.import_module(module), attribute)
+        builtin: type[Method] = getattr(importlib.import_module(module), attribute)
+        return builtin
     known = METHODS.module_dict  # not METHODS.get, which would also import a module of that name
     if name not in known:
         for entry in entry_points(group=ENTRY_POINTS, name=name):
@@ -33,7 +34,8 @@ def method_class(name: str) -> type[Method]:
         raise KeyError(
             f"unknown method {name!r}" + (f"; did you mean {close[0]!r}?" if close else "")
         )
-    return known[name]
+    registered: type[Method] = known[name]
+    return registered
 
 
 def build_method(

@@ -7,13 +7,13 @@ the class attribute `card` to such an entry.
 from __future__ import annotations
 
 import sys
-from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field
+
+from .card_files import card_fields, entries
 
 
 class Option(BaseModel):
@@ -69,10 +69,10 @@ class Card(BaseModel):
             return cls.model_validate(own)
         file = getattr(sys.modules[method.__module__], "__file__", None)
         path = Path(file).with_suffix(".yaml") if file else None
-        entries = _read(path.read_text("utf-8")) if path and path.is_file() else {}
-        for entry in entries.values():
+        beside = entries(path.read_text("utf-8")) if path and path.is_file() else {}
+        for entry in beside.values():
             if entry.get("class") == method.__name__:
-                return cls.model_validate({k: v for k, v in entry.items() if k != "class"})
+                return cls.model_validate(card_fields(entry))
         return cls(summary=(method.__doc__ or "").strip().split("\n")[0])
 
     @classmethod
@@ -80,13 +80,8 @@ class Card(BaseModel):
         """The card of a built-in method, read without importing its module."""
         package, _, module = target.split(":")[0].rpartition(".")
         text = resources.files(package).joinpath(f"{module}.yaml").read_text("utf-8")
-        return cls.model_validate({k: v for k, v in _read(text)[name].items() if k != "class"})
+        return cls.model_validate(card_fields(entries(text)[name]))
 
     def recipe(self, **facts: str) -> Recipe | None:
         """The first recipe that matches the protocol's family and dataset and the backbone."""
         return next((r for r in self.recipes if r.matches(**facts)), None)
-
-
-@cache
-def _read(text: str) -> dict[str, dict[str, Any]]:
-    return yaml.safe_load(text)["methods"]

@@ -118,7 +118,8 @@ class CLIPViP(Method):
             proxies = torch.cat([proxies, self.added_proxies])
         proxies = proxies.to(patches.dtype) + position[:1]
         tokens = torch.cat([proxies.expand(b, -1, -1), patches.flatten(1, 2)], dim=1)
-        return visual.ln_pre(tokens)
+        normed: Tensor = visual.ln_pre(tokens)
+        return normed
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """The pretraining loss with middle frames, the loss for captions in a paired batch.

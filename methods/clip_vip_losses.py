@@ -44,7 +44,8 @@ class Sources:
 
     def scores(self, a: str, b: str) -> Tensor:
         """Scaled similarities [n, n] of two sources by name."""
-        return self.scale * getattr(self, a) @ getattr(self, b).T
+        scores: Tensor = self.scale * getattr(self, a) @ getattr(self, b).T
+        return scores
 
 
 def _diagonal(scores: Tensor) -> Tensor:
@@ -90,7 +91,8 @@ def _mil_nce(s: Sources) -> Tensor:
     own = _diagonal(scores)
     columns = scores.transpose(0, 1).masked_fill(own[..., None], -torch.inf)
     everything = torch.cat([scores, columns], 1).flatten(1).logsumexp(1)
-    return (everything - scores[own].logsumexp(1)).mean()
+    loss: Tensor = (everything - scores[own].logsumexp(1)).mean()
+    return loss
 
 
 def _hard_negatives(s: Sources) -> Tensor:

@@ -79,7 +79,8 @@ class LanguageModel:
             position_ids=positions.repeat(sets, 1),
             use_cache=False,
         )
-        return out.last_hidden_state[:, -len(queries) :].unflatten(0, (sets, n))
+        states: Tensor = out.last_hidden_state[:, -len(queries) :].unflatten(0, (sets, n))
+        return states
 
     def read_after(self, texts: Sequence[str], queries: Tensor) -> Tensor:
         """What `read` gives without a prefix, from remembered keys and values of the texts: [N, M, h].
@@ -104,7 +105,8 @@ class LanguageModel:
             past_key_values=cache,
             use_cache=True,
         )
-        return out.last_hidden_state
+        states: Tensor = out.last_hidden_state
+        return states
 
     @torch.inference_mode(False)  # training may go on with what an evaluation remembered
     @torch.no_grad()

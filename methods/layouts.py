@@ -241,38 +241,38 @@ def detect(state: Mapping[str, Any]) -> str:
 
 
 def explain_mismatch(
-    content: Mapping[str, Any], wanted: str, own: Collection[str] = ()
+    content: Mapping[str, Any], method: str, own: Collection[str] = ()
 ) -> str | None:
-    """Why a checkpoint is not one for the method `wanted`, in one sentence; None if that is not the reason.
+    """Why a checkpoint is not one for a method, in one sentence; None if that is not the reason.
 
     Args:
         content: what the file holds, wrapped or not.
-        wanted: id of the method.
+        method: its id.
         own: names of the method's parameters; then also checkpoints of ours that hold others are explained.
     """
     try:
-        found = detect(content)
+        layout_id = detect(content)
     except WeightsError:
         return None
-    if wanted not in TAKES or found in TAKES[wanted]:
+    if method not in TAKES or layout_id in TAKES[method]:
         return None
-    layout, asks = LAYOUTS[found], _asks(wanted)
-    if found in ("openai", "open_clip", "huggingface"):
-        first = "" if found != "huggingface" else " after bench convert --to open_clip"
+    layout, asks = LAYOUTS[layout_id], _asks(method)
+    if layout_id in ("openai", "open_clip", "huggingface"):
+        first = "" if layout_id != "huggingface" else " after bench convert --to open_clip"
         return (
-            f"this is a file of {layout.title} (layout {found}), which is given with --pretrained"
+            f"this is a file of {layout.title} (layout {layout_id}), which is given with --pretrained"
             f"{first}; {asks}"
         )
-    if found != "vclipbench":
-        return f"this is a {layout.title} checkpoint (layout {found}); {asks}"
+    if layout_id != "vclipbench":
+        return f"this is a {layout.title} checkpoint (layout {layout_id}); {asks}"
     keys = [k for k in unwrap(content) if not k.startswith("clip.")]
     others = [m for m, names in _OWN.items() if keys and all(map(names.match, keys))]
-    if others and wanted not in others:
+    if others and method not in others:
         return f"this is a vclipbench checkpoint of the method {others[0]}; {asks}"
     strange = sorted(k for k in unwrap(content) if k not in own)
     if own and strange:
         return (
-            f"this is a vclipbench checkpoint of another backbone, or of other options: method {wanted} "
+            f"this is a vclipbench checkpoint of another backbone, or of other options: method {method} "
             f"has no {few(strange)} here"
         )
     return None

@@ -120,7 +120,8 @@ class LLMMultilabel(Method):
 
     def scores(self, video: Any, text: Any) -> Tensor:
         """s / tau + b, [B, N]: log-odds of each label for each video; a softmax drops b."""
-        return self.logit_scale.exp() * video @ text.T + self.bias
+        scores: Tensor = self.logit_scale.exp() * video @ text.T + self.bias
+        return scores
 
     def cosines(self, scores: Tensor) -> Tensor:
         """Scores without scale and bias."""

@@ -56,7 +56,8 @@ class OpenVCLIP(Method):
         x = visual.ln_pre(frame_tokens(visual, frames.flatten(0, 1))).unflatten(0, (b, t))
         for block in visual.transformer.resblocks:
             x = run_block(block, x, self._attend)
-        return visual.ln_post(x[:, :, 0]) @ visual.proj
+        features: Tensor = visual.ln_post(x[:, :, 0]) @ visual.proj
+        return features
 
     def _attend(self, attention: nn.MultiheadAttention, x: Tensor) -> Tensor:
         return neighbour_attention(attention, x, self.options["missing_neighbours"] == "mask")
@@ -83,7 +84,7 @@ class OpenVCLIP(Method):
             "loss", "top1", and of the second pass "interpolated", L(V), and "alpha"; scalars.
         """
         text = self.text_rows(batch)
-        result = self(batch, text)
+        result: dict[str, Tensor] = self(batch, text)
         weight = self.options["interpolation_weight"]
         if weight == 0:
             return result
@@ -254,7 +255,8 @@ def neighbour_attention(attention: nn.MultiheadAttention, x: Tensor, mask: bool 
 
 def _windows(x: Tensor) -> Tensor:
     """Three frames around each frame, zeros beyond the ends: [B, T, h, N, d] -> [T, B * h, 3N, d]."""
-    return _Windows.apply(F.pad(x.transpose(1, 2), (0, 0, 0, 0, 1, 1)).flatten(0, 1))
+    attended: Tensor = _Windows.apply(F.pad(x.transpose(1, 2), (0, 0, 0, 0, 1, 1)).flatten(0, 1))
+    return attended
 
 
 class _Windows(torch.autograd.Function):
@@ -273,7 +275,7 @@ class _Windows(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
         parts = gradients[0].unflatten(2, (3, -1)).transpose(0, 1).unbind(2)
         rows, frames, n, d = parts[0].shape
-        total = parts[0].new_zeros(rows, frames + 2, n, d)
+        total: Tensor = parts[0].new_zeros(rows, frames + 2, n, d)
         for i, part in enumerate(parts):
             total[:, i : i + frames] += part
         return total

@@ -66,10 +66,11 @@ class SoftAttributes(nn.Module):
         else:
             hidden = self.language_model.read(labels, self.prefix, self.queries)
         x = self.blocks(self.project(hidden.to(self.project.weight.dtype).flatten(0, 1)))
-        return (self.norm * F.normalize(x, dim=-1)).unflatten(0, hidden.shape[:2])
+        attributes: Tensor = (self.norm * F.normalize(x, dim=-1)).unflatten(0, hidden.shape[:2])
+        return attributes
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> SoftAttributes:
-        super()._apply(fn, recurse)
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         self.language_model.apply(fn)
         return self
 
@@ -106,4 +107,5 @@ def attributed_text(backbone: Backbone, labels: Sequence[str], attributes: Tenso
     x = x + clip.positional_embedding[:length]
     x = clip.transformer(x, attn_mask=clip.attn_mask[:length, :length])
     x = clip.ln_final(x)[torch.arange(len(x), device=x.device), ends.to(x.device) + m]
-    return x @ clip.text_projection
+    features: Tensor = x @ clip.text_projection
+    return features

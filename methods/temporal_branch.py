@@ -44,7 +44,8 @@ class TemporalBranch(nn.Module):
         along = x.transpose(1, 2).flatten(0, 1)  # [B * N, T, width]
         q, k, v = heads(self.attn, self.norm(along) + self.times(t))
         out = joined(self.attn, F.scaled_dot_product_attention(q, k, v))
-        return self.gamma * out.unflatten(0, (b, -1)).transpose(1, 2)
+        change: Tensor = self.gamma * out.unflatten(0, (b, -1)).transpose(1, 2)
+        return change
 
 
 def branches(visual: Any, number: int, size: int) -> nn.ModuleList:
@@ -74,4 +75,5 @@ def frame_features(visual: Any, beside: nn.ModuleList, frames: Tensor) -> Tensor
         in_time = branch(x.unflatten(0, (b, t))).flatten(0, 1)
         x = x + block.ls_1(block.attention(block.ln_1(x))) + in_time
         x = x + block.ls_2(block.mlp(block.ln_2(x)))
-    return (visual.ln_post(x[:, 0]) @ visual.proj).unflatten(0, (b, t))
+    features: Tensor = (visual.ln_post(x[:, 0]) @ visual.proj).unflatten(0, (b, t))
+    return features

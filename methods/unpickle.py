@@ -64,7 +64,8 @@ def number(dtype: Dtype, data: bytes = b"") -> float | int | bool | complex:
         raise pickle.UnpicklingError(f"GLOBAL numpy.dtype({code!r}) is not allowed")
     order = dtype.state[1] if isinstance(dtype.state, tuple) and len(dtype.state) > 1 else "|"
     order = order if order in ("<", ">") else "="
-    return np.frombuffer(data, np.dtype(order + code), 1)[0].item()
+    number: float | int | bool | complex = np.frombuffer(data, np.dtype(order + code), 1)[0].item()
+    return number
 
 
 SAFE: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [

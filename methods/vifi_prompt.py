@@ -69,7 +69,7 @@ class ViFiPrompt(ViFiCLIP):
 
     def _word_tokens(self, words: str, n_t: int) -> Tensor:
         """Token ids of the words, at least `n_t`."""
-        ids = self.backbone.tokenizer([words])[0]
+        ids: Tensor = self.backbone.tokenizer([words])[0]
         ids = ids[1 : int(ids.argmax())]
         if len(ids) < n_t:
             raise ValueError(
@@ -84,7 +84,8 @@ class ViFiPrompt(ViFiCLIP):
         """Embeddings of the first `n_t` tokens, or N(0, 0.02²); rounded to float16 as by the authors."""
         if tokens is not None:
             table = self.clip.token_embedding.weight.detach()
-            return table[tokens[:n_t].to(where)].half().float()
+            context: Tensor = table[tokens[:n_t].to(where)].half().float()
+            return context
         return torch.empty(n_t, width, dtype=torch.float16, device=where).normal_(std=0.02).float()
 
     def stages(self, target: Target) -> list[Stage]:
@@ -124,7 +125,8 @@ class ViFiPrompt(ViFiCLIP):
             if 0 < layer <= len(self.vision_deep):
                 x = torch.cat([x[:, : -len(prompt)], _rows(self.vision_deep[layer - 1], x)], dim=1)
             x = block(x)
-        return visual.ln_post(x[:, 0]) @ visual.proj
+        features: Tensor = visual.ln_post(x[:, 0]) @ visual.proj
+        return features
 
     def encode_text(self, texts: Sequence[str]) -> Features:
         """Features of N texts -> unit rows [N, D].
@@ -150,7 +152,8 @@ class ViFiPrompt(ViFiCLIP):
                 x = _placed(x, self.text_deep[layer - 1])
             x = block(x, attn_mask=mask)
         x = x[torch.arange(len(tokens), device=x.device), tokens.argmax(1)]
-        return clip.ln_final(x) @ clip.text_projection
+        features: Tensor = clip.ln_final(x) @ clip.text_projection
+        return features
 
     def load_published(self, checkpoint: Mapping[str, Any]) -> LoadReport:
         """Load the authors' file: of this method, or of plain ViFi-CLIP (the bridge).
@@ -175,20 +178,20 @@ class ViFiPrompt(ViFiCLIP):
 
     def _check_prompts(self, prompts: Mapping[str, Tensor]) -> None:
         """Compare the prompts of a file with the options."""
-        found: dict[str, int] = {}
+        held: dict[str, int] = {}
         for side, first in (("text", "text_context"), ("vision", "vision_prompt")):
             deep = [key for key in prompts if key.startswith(f"{side}_deep.")]
-            wanted = [f"{side}_deep.{i}" for i in range(len(deep))]
+            numbered = [f"{side}_deep.{i}" for i in range(len(deep))]
             missing = [k for k in ([first] if deep or side == "text" else []) if k not in prompts]
-            missing += [key for key in wanted if key not in prompts]
+            missing += [key for key in numbered if key not in prompts]
             if missing:
                 raise WeightsError(
                     "ViFi-CLIP checkpoint holds only a part of the learned prompts, keys missing: "
                     + ", ".join(to_published(key) for key in missing)
                 )
             if first in prompts:
-                found[f"{side}_prompts"] = prompts[first].shape[:1].numel()
-            found[f"{side}_depth"] = len(deep) + (first in prompts)
+                held[f"{side}_prompts"] = prompts[first].shape[:1].numel()
+            held[f"{side}_depth"] = len(deep) + (first in prompts)
         mine = {
             "text_prompts": len(self.text_context),
             "text_depth": 1 + len(self.text_deep),
@@ -196,11 +199,11 @@ class ViFiPrompt(ViFiCLIP):
         }
         if self.vision_prompt is not None:
             mine["vision_prompts"] = len(self.vision_prompt)
-        other = sorted(k for k, v in found.items() if mine.get(k, v) != v)
+        other = sorted(k for k, v in held.items() if mine.get(k, v) != v)
         if other:
             raise WeightsError(
                 "ViFi-CLIP checkpoint has other prompts than this method; it fits the options "
-                + ", ".join(f"{key}={found[key]}" for key in sorted(found))
+                + ", ".join(f"{key}={held[key]}" for key in sorted(held))
             )
 
     def published_state(self) -> dict[str, Tensor]:

@@ -13,7 +13,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
+
+from ..datasets import catalog
+
+if TYPE_CHECKING:
+    from ..datasets.card import IdScheme
 
 Judgement = tuple[str, tuple[str, ...]]
 _Key = TypeVar("_Key", bound=str | frozenset[str])
@@ -34,9 +39,6 @@ _VERDICTS: dict[str, How] = {
     "near": "judged near",
     "renamed": "renamed",
 }
-# ids of these hold the id that YouTube gave the video: 11 characters, after a prefix
-_YOUTUBE = {"k400": "", "k600": "", "msvd": "", "activitynet": "v_"}
-_YOUTUBE_LENGTH = 11
 _SHOWN = 10  # videos in the terminal
 
 
@@ -245,7 +247,10 @@ def class_notes(
 
 def comparable(dataset: str, other: str) -> bool:
     """Whether a video of both has one id: the same dataset, or both name videos by their YouTube ids."""
-    return dataset == other or (dataset in _YOUTUBE and other in _YOUTUBE)
+    scheme, other_scheme = _scheme(dataset), _scheme(other)
+    if dataset == other or scheme is None or other_scheme is None:
+        return dataset == other
+    return scheme.name == other_scheme.name
 
 
 def audit_videos(
@@ -346,13 +351,17 @@ def _by(key: Callable[[str], _Key], names: Iterable[str]) -> dict[_Key, tuple[st
 def _video_keys(dataset: str, ids: Sequence[str], groups: Sequence[str | None] | None) -> list[str]:
     if groups is not None and len(groups) != len(ids):
         raise ValueError(f"{dataset}: {len(ids)} ids, and {len(groups)} groups")
-    if dataset not in _YOUTUBE:
+    scheme = _scheme(dataset)
+    if scheme is None:
         return list(ids)
-    given = groups if groups is not None and dataset in ("k400", "k600") else [None] * len(ids)
-    prefix = _YOUTUBE[dataset]
-    return [
-        g or id.removeprefix(prefix)[:_YOUTUBE_LENGTH] for id, g in zip(ids, given, strict=True)
-    ]
+    given = groups if groups is not None and scheme.in_groups else [None] * len(ids)
+    names = [id.removeprefix(scheme.prefix)[: scheme.length] for id in ids]
+    return [group or name for group, name in zip(given, names, strict=True)]
+
+
+def _scheme(dataset: str) -> IdScheme | None:
+    """How ids of a dataset name videos; of a plugin's dataset nobody knows."""
+    return catalog.card(dataset).id_scheme if dataset in catalog.BUILTIN else None
 
 
 def _whole(name: str) -> str:

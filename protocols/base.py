@@ -50,7 +50,6 @@ class Protocol(ABC):
         datasets: published datasets and checkouts that evaluation reads, the protocol's own first.
         coverage: share of the videos that must be there, unless a run may skip bad videos.
         clean: one sentence on how a clean twin differs from the protocol as published.
-        reported: method -> metric -> value, where a paper has this cell.
     """
 
     id: str
@@ -66,7 +65,6 @@ class Protocol(ABC):
     datasets: tuple[str, ...] = ()
     coverage: float = 1.0
     clean: str = ""
-    reported: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @property
     def target(self) -> Target:

@@ -77,11 +77,11 @@ def read_list(wanted: VideoList, data: Data) -> Split:
             wanted, tuple(folders.items()), data.class_names, data.allow_unpinned, data.videos
         )
     except MissingAnnotation as error:
-        found = [id for id in _folders(wanted, data.videos) if data.roots.is_common(id)]
+        common = [id for id in _folders(wanted, data.videos) if data.roots.is_common(id)]
         where = data.roots.common
         hint = (
-            f"; {where} has no folder {found[0]} either, and --data {found[0]}=DIR names one"
-            if found
+            f"; {where} has no folder {common[0]} either, and --data {common[0]}=DIR names one"
+            if common
             else ""
         )
         raise ProtocolError(f"{error}{hint}") from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vclipbench.protocols.faults.faults import FAULTS, KINDS, Fault
+from vclipbench.protocols.faults import FAULTS, KINDS, Fault
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "protocols" / "faults.md"
 
@@ -27,7 +27,7 @@ How to read it:
   faults of a protocol.
 - Every section has an anchor that does not change: cite it as `faults.md#<id>`.
 
-*This page is made by `scripts/write_faults.py`. Change `protocols/faults_*.py`, not the page.*
+*This page is made by `scripts/write_faults.py`. Change `protocols/faults/*.yaml`, not the page.*
 """
 
 

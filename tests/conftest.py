@@ -15,7 +15,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "2")
 # few tests that take long: begun first, so that no process of several is left alone with them
 LONG = (
     "scripts/test_make_leaderboard.py",
-    "scripts/test_fake_root.py",
+    "test_fake_root.py",
     "commands/test_publish.py",
     "train/test_stages.py",
     "test_external_method.py",

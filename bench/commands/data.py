@@ -73,7 +73,7 @@ def describe(
         lines = dataset_lines(dataset)
     else:
         _known(dataset)
-        lines = [f"{dataset}: {catalog.BUILTIN[dataset]}"]
+        lines = [f"{dataset}: {catalog.card(dataset).summary}"]
     for line in lines:
         say(line)
 

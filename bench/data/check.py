@@ -13,9 +13,10 @@ import typer
 
 from ...datasets import catalog
 from ...datasets.annotation import Annotation
-from ...datasets.class_names import CLASS_NAMES, FAULTS
+from ...datasets.annotation_files import load
+from ...datasets.class_names import CLASS_NAMES
 from ...datasets.errors import DatasetError, MissingAnnotation
-from ...datasets.table import Finding, check, load, looks_like
+from ...datasets.table import DataFinding, check
 from ..errors import INTERRUPTED, UserError, check_choice, did_you_mean
 from ..terminal import progress, say
 from .report import Report
@@ -23,12 +24,8 @@ from .report import Report
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ...datasets.table import DatasetCard
+    from ...datasets.card import DatasetCard
 
-# splits that can be read although no official count of them was to be had
-_UNCOUNTED = {"k400": ("train", "test"), "k600": ("train",), "lsmdc": ("train", "val")}
-_CLASSES = {"ucf101": 101, "hmdb51": 51, "k400": 400, "k600": 600, "ssv2": 174, "charades": 157}
-_CAPTIONS_APART = ("msrvtt", "didemo")  # lists that can be read without their captions
 _GONE_ON = "until then go without the splits that it lists, or go on with --allow-unpinned"
 
 
@@ -43,11 +40,6 @@ class Wanted:
     videos: bool = True
 
 
-def splits_of(id: str) -> tuple[str, ...]:
-    """The splits of a published dataset that its reader knows."""
-    return tuple(dict.fromkeys((*catalog.card(id).counts, *_UNCOUNTED.get(id, ()))))
-
-
 def check_dataset(id: str, root: Path, wanted: Wanted) -> Report:
     """Check annotation files, lists, class names and videos of a published dataset.
 
@@ -56,14 +48,14 @@ def check_dataset(id: str, root: Path, wanted: Wanted) -> Report:
         CacheError: verdicts on videos cannot be kept.
     """
     report, card = Report(), catalog.card(id)
-    _check_wanted(id, wanted)
+    _check_wanted(card, wanted)
     if not check_files(report, root, card.annotations, id, wanted.allow_unpinned):
         return report
-    tables = _read_splits(report, id, root, wanted)
-    if id in _CLASSES:
-        _check_names(report, id, root, wanted, tables)
+    tables = _read_splits(report, card, root, wanted)
+    if card.n_classes:
+        _check_names(report, card, root, wanted, tables)
     if wanted.videos and tables:
-        videos = _check_places(report, id, root, card, tables)
+        videos = _check_places(report, card, root, tables)
         decode(report, f"checks/{id}.jsonl", videos, wanted.jobs)
     return report
 
@@ -94,7 +86,7 @@ def check_files(
     report.facts.append(f"{right} of {len(files)} annotation files have their pinned digest")
     if absent < len(files):
         return True
-    other = looks_like(root, id)
+    other = catalog.looks_like(root, id)
     hint = f" (it looks like the root of {other})" if other else ""
     report.find(
         f"not one of the {len(files)} annotation files of {id} is in {root}{hint}",
@@ -108,7 +100,8 @@ def check_repository(id: str, root: Path) -> Report:
 
     A file that lacks is a finding here, where it is known: a checkout has them all.
     """
-    from ...datasets.reference_lists import REPOSITORIES, all_annotations
+    from ...datasets.reference_lists import all_annotations
+    from ...datasets.repositories import REPOSITORIES
 
     report, files = Report(), all_annotations(id)
     if not check_files(report, root, files, id):
@@ -119,7 +112,7 @@ def check_repository(id: str, root: Path) -> Report:
                 load(root, file, dataset=id, allow_unpinned=True)
             except MissingAnnotation as error:
                 if file.sha256:
-                    report.find(str(error), f"git clone {REPOSITORIES[id]}")
+                    report.find(str(error), f"git clone {REPOSITORIES[id].url}")
                 else:
                     report.notes.append(f"not checked: {file.name} is not there ({file.source})")
     return report
@@ -166,7 +159,7 @@ def decode(report: Report, place: str, videos: Mapping[str, Path], jobs: int) ->
     )
     if report.each:
         report.findings.append(
-            Finding(
+            DataFinding(
                 f"{len(report.each):,} of {len(videos):,} videos cannot be decoded to their end",
                 "get them again, or run with --on-bad-video skip, which the record states",
                 tuple(sorted(report.each)),
@@ -174,13 +167,12 @@ def decode(report: Report, place: str, videos: Mapping[str, Path], jobs: int) ->
         )
 
 
-def _check_wanted(id: str, wanted: Wanted) -> None:
-    splits = splits_of(id)
+def _check_wanted(card: DatasetCard, wanted: Wanted) -> None:
     for name in wanted.splits:
-        if name not in splits:
-            hint = did_you_mean(name, splits) or f"; there are {', '.join(splits)}"
-            raise UserError(f"{id} has no split {name!r}{hint}")
-    sets = CLASS_NAMES if id in _CLASSES and id != "charades" else ("official",)
+        if name not in card.splits:
+            hint = did_you_mean(name, card.splits) or f"; there are {', '.join(card.splits)}"
+            raise UserError(f"{card.id} has no split {name!r}{hint}")
+    sets = CLASS_NAMES if card.spelling else ("official",)
     check_choice("--class-names", wanted.class_names, sets)
 
 
@@ -193,27 +185,31 @@ def _other_version(
     return problem, f"{file.source}; {remedy}"
 
 
-def _read_splits(report: Report, id: str, root: Path, wanted: Wanted) -> dict[str, pd.DataFrame]:
+def _read_splits(
+    report: Report, card: DatasetCard, root: Path, wanted: Wanted
+) -> dict[str, pd.DataFrame]:
     """The tables that can be read; what cannot goes to the report."""
     tables: dict[str, pd.DataFrame] = {}
     lacking: dict[str, tuple[MissingAnnotation, list[str]]] = {}
-    names = wanted.splits or splits_of(id)
+    names = wanted.splits or card.splits
     with progress() as bar:
         task = bar.add_task("lists", total=len(names), note="")
         for split in names:
             try:
-                tables[split] = catalog.read(id, root, split, allow_unpinned=wanted.allow_unpinned)
+                tables[split] = catalog.read(
+                    card.id, root, split, allow_unpinned=wanted.allow_unpinned
+                )
             except MissingAnnotation as error:
                 lacking.setdefault(error.annotation.name, (error, []))[1].append(split)
-                if id in _CAPTIONS_APART:
-                    _read_bare(tables, id, root, split, wanted.allow_unpinned)
+                if card.captions_apart:
+                    _read_bare(tables, card.id, root, split, wanted.allow_unpinned)
             except DatasetError as error:
                 _unreadable(report, error)
             bar.advance(task)
     for split, table in tables.items():
         bare = table.copy()
         bare.attrs = {**table.attrs, "unpinned": ()}  # their digests are reported already
-        for finding in check(bare, catalog.card(id)):
+        for finding in check(bare, card):
             report.find(finding.problem, finding.remedy, finding.ids)
         classes = f" of {table['label'].nunique()} classes" if "label" in table else ""
         report.facts.append(f"{split}: {len(table):,} videos listed{classes}")
@@ -245,11 +241,17 @@ def _unreadable(report: Report, error: DatasetError) -> None:
 
 
 def _check_names(
-    report: Report, id: str, root: Path, wanted: Wanted, tables: Mapping[str, pd.DataFrame]
+    report: Report,
+    card: DatasetCard,
+    root: Path,
+    wanted: Wanted,
+    tables: Mapping[str, pd.DataFrame],
 ) -> None:
     """Number and spelling of the class names, and that every class has videos."""
     try:
-        names = catalog.classes(id, root, wanted.class_names, allow_unpinned=wanted.allow_unpinned)
+        names = catalog.classes(
+            card.id, root, wanted.class_names, allow_unpinned=wanted.allow_unpinned
+        )
     except MissingAnnotation as error:
         report.notes.append(f"class names not checked: {error}")
         return
@@ -257,11 +259,12 @@ def _check_names(
         _unreadable(report, error)
         return
     report.facts.append(f"{len(names)} class names ({wanted.class_names})")
-    if (id, wanted.class_names) in FAULTS:
-        report.notes.append(f"known fault of these names: {FAULTS[id, wanted.class_names]}")
-    if len(names) != _CLASSES[id]:
+    if card.spelling and wanted.class_names in card.spelling.faults:
+        fault = card.spelling.faults[wanted.class_names]
+        report.notes.append(f"known fault of these names: {fault}")
+    if len(names) != card.n_classes:
         report.find(
-            f"{id} has {len(names)} class names where {_CLASSES[id]} are expected",
+            f"{card.id} has {len(names)} class names where {card.n_classes} are expected",
             "get the official annotation files anew",
         )
     written = Counter(" ".join(name.casefold().split()) for name in names)
@@ -280,11 +283,7 @@ def _check_names(
 
 
 def _check_places(
-    report: Report,
-    id: str,
-    root: Path,
-    card: DatasetCard,
-    tables: Mapping[str, pd.DataFrame],
+    report: Report, card: DatasetCard, root: Path, tables: Mapping[str, pd.DataFrame]
 ) -> dict[str, Path]:
     """Look for the videos of every split; id -> file of those that are there."""
     import pandas as pd
@@ -294,7 +293,7 @@ def _check_places(
     with progress() as bar:
         task = bar.add_task("looking for videos", total=len(tables), note="")
         for table in tables.values():
-            filled = catalog.find_videos(id, table, [root])
+            filled = catalog.find_videos(card.id, table, [root])
             for video, path in zip(filled["id"], filled["path"], strict=True):
                 places[video] = places.get(video) or path
             ambiguous |= filled.attrs["ambiguous"]
@@ -308,7 +307,7 @@ def _check_places(
     report.facts.append(f"{len(found):,} of {len(places):,} videos found")
     for finding in check(every, card):
         problem = finding.problem
-        other = looks_like(root, id) if not found else ""
+        other = catalog.looks_like(root, card.id) if not found else ""
         hint = f" (it looks like the root of {other})" if other else ""
         report.find(problem + hint, finding.remedy, finding.ids)
     return found

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import typer
 
-from ...datasets.table import Finding
+from ...datasets.table import DataFinding
 from ..errors import UserError
 from ..terminal import say
 
@@ -30,13 +30,13 @@ class Report:
 
     facts: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[DataFinding] = field(default_factory=list)
     paths: dict[str, Path] = field(default_factory=dict)
     each: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     def find(self, problem: str, remedy: str, ids: Iterable[str] = ()) -> None:
         """Add a finding, once."""
-        found = Finding(problem, remedy, tuple(ids))
+        found = DataFinding(problem, remedy, tuple(ids))
         if found not in self.findings:
             self.findings.append(found)
 

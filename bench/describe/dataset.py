@@ -37,8 +37,10 @@ def dataset_lines(id: str) -> list[str]:
 
 def repository_lines(id: str) -> list[str]:
     """What a checkout of ViFi-CLIP or Open-VCLIP is needed for."""
-    from ...datasets.reference_lists import REPOSITORIES, files
+    from ...datasets.reference_lists import files
+    from ...datasets.repositories import REPOSITORIES
 
+    url = REPOSITORIES[id].url
     own = [file for file in files().values() if file.repository == id]
     pinned = sum(bool(file.sha256) for file in own)
     sets = sorted({file.dataset for file in own})
@@ -49,8 +51,8 @@ def repository_lines(id: str) -> list[str]:
     return [
         *_rows(
             ("lists", f"{id}: split lists and label files of {', '.join(sets)}"),
-            ("homepage", REPOSITORIES[id]),
-            ("layout", f"a checkout: git clone {REPOSITORIES[id]}"),
+            ("homepage", url),
+            ("layout", f"a checkout: git clone {url}"),
             ("files", f"{len(own)}, of which {pinned} have a pinned digest"),
         ),
         *(["", "faults to know of"] if faults else []),

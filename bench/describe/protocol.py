@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ...datasets.errors import DatasetError
 from ...datasets.roots import Roots, parse_roots
 from ...protocols.base import Protocol, ProtocolError
-from ...protocols.faults.faults import faults_of
+from ...protocols.faults import faults_of
 from ...protocols.lists import VideoList
 from ...protocols.published import Published
 from ...protocols.split import Data, Plan, Split

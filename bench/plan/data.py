@@ -95,7 +95,7 @@ def check_folders(words: Sequence[str], own: Iterable[str] = ()) -> None:
         UserError: names the word and what would be right.
     """
     from ...datasets.catalog import PUBLISHED
-    from ...datasets.reference_lists import REPOSITORIES
+    from ...datasets.repositories import REPOSITORIES
 
     given = _parsed(words)
     for folder in [*given.given.values(), *([given.common] if given.common else [])]:

@@ -142,7 +142,9 @@ def _backdrop(scene: Scene, size: int) -> NDArray[np.int32]:
     return np.repeat(grey[..., None], 3, 2).astype(np.int32)
 
 
-def render_frame(scene: Scene, frame: int, size: int, backdrop: NDArray[np.int32]) -> NDArray:
+def render_frame(
+    scene: Scene, frame: int, size: int, backdrop: NDArray[np.int32]
+) -> NDArray[np.int32]:
     """One frame without noise: int32 [size, size, 3]."""
     image = backdrop.copy()
     for thing in (*scene.pebbles, *reversed(scene.things)):
@@ -167,4 +169,5 @@ def render(scene: Scene, size: int = SIZE, frames: list[int] | None = None) -> N
 def _noisy(image: NDArray[np.int32], scene: Scene, frame: int) -> NDArray[np.uint8]:
     rng = np.random.RandomState(scene.noise_seed + frame)
     noise = rng.randint(-scene.noise, scene.noise + 1, (*image.shape[:2], 1))
-    return np.clip(image + noise, 0, 255).astype(np.uint8)
+    noisy: NDArray[np.uint8] = np.clip(image + noise, 0, 255).astype(np.uint8)
+    return noisy

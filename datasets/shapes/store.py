@@ -18,7 +18,6 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 import av
 import numpy as np
@@ -55,7 +54,7 @@ class CacheError(Exception):
 
 
 @dataclass(frozen=True)
-class Finding:
+class ClipFinding:
     """Something wrong with one file of the cache."""
 
     path: Path
@@ -143,7 +142,7 @@ def encode(frames: NDArray[np.uint8], fps: int) -> bytes:
         raise CacheError("this PyAV cannot encode H.264; install the one from PyPI: pip install av")
     file = io.BytesIO()
     with av.open(file, "w", format="mp4", options={"fflags": "+bitexact"}) as container:
-        stream = cast(av.VideoStream, container.add_stream("libx264", rate=fps, options=_X264))
+        stream = container.add_stream("libx264", rate=fps, options=_X264)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.codec_context.thread_count = 1
         for planes in _yuv420(frames):
@@ -177,7 +176,7 @@ def read_video(path: Path) -> NDArray[np.uint8]:
 
 def check(
     root: Path | None = None, seed: int = 0, size: int = SIZE, splits: Sequence[str] = SPLITS
-) -> list[Finding]:
+) -> list[ClipFinding]:
     """What is wrong with the files of the given splits: missing, damaged, or not decodable here."""
     findings = []
     for split in splits:
@@ -199,19 +198,19 @@ def remove_temporaries(folder: Path, age: float = _STALE) -> int:
     return removed
 
 
-def _check(clip: ShapesClip, root: Path, size: int) -> Finding | None:
+def _check(clip: ShapesClip, root: Path, size: int) -> ClipFinding | None:
     path = clip_path(clip, root, size)
     renewed = "the next run that needs it writes it anew"
     if not path.exists():
-        return Finding(path, "missing", renewed)
+        return ClipFinding(path, "missing", renewed)
     if not _sealed(path, _address(clip, size)):
-        return Finding(path, f"damaged or cut short ({path.stat().st_size} bytes)", renewed)
+        return ClipFinding(path, f"damaged or cut short ({path.stat().st_size} bytes)", renewed)
     try:
         shape = read_video(path).shape
     except (av.FFmpegError, ValueError, IndexError) as error:
-        return Finding(path, f"cannot be decoded: {error}", "reinstall PyAV: pip install av")
+        return ClipFinding(path, f"cannot be decoded: {error}", "reinstall PyAV: pip install av")
     if shape != (FRAMES, size, size, 3):
-        return Finding(path, f"decodes to {shape}", "reinstall PyAV: pip install av")
+        return ClipFinding(path, f"decodes to {shape}", "reinstall PyAV: pip install av")
     return None
 
 

@@ -36,7 +36,7 @@ Stamp = tuple[str, int, int, str]
 
 
 @dataclass(frozen=True)
-class Verdict:
+class DecodeVerdict:
     """What came of decoding a video.
 
     Attributes:
@@ -81,11 +81,11 @@ class VerdictFile:
                 key = (row["path"], row["size"], row["mtime_ns"], row["reader"])
                 self._known[key] = str(row["reason"])
 
-    def find(self, path: Path) -> Verdict | None:
+    def find(self, path: Path) -> DecodeVerdict | None:
         """The verdict on the file as it is now, by this version of the reader; None if there is none."""
         stamp = self.stamp(path)
         reason = None if stamp is None else self._known.get(stamp)
-        return None if reason is None else Verdict(path, reason)
+        return None if reason is None else DecodeVerdict(path, reason)
 
     def stamp(self, path: Path) -> Stamp | None:
         """What a verdict is kept under: path, size, time of change, reader; None if there is no file."""
@@ -95,7 +95,7 @@ class VerdictFile:
             return None
         return os.path.abspath(path), found.st_size, found.st_mtime_ns, self._reader
 
-    def add(self, verdict: Verdict, stamp: Stamp | None) -> None:
+    def add(self, verdict: DecodeVerdict, stamp: Stamp | None) -> None:
         """Keep a verdict, if it is lasting, under the stamp that the file had before it was decoded.
 
         Raises:
@@ -123,7 +123,7 @@ def check_videos(
     jobs: int = 1,
     progress: Progress | None = None,
     seconds: float = SECONDS,
-) -> Generator[Verdict, None, None]:
+) -> Generator[DecodeVerdict, None, None]:
     """Decode the videos that the file of verdicts does not know; a verdict on each, in any order.
 
     Args:
@@ -137,11 +137,11 @@ def check_videos(
         CacheError: the file of verdicts cannot be written, or the processes cannot be started.
     """
     report = progress or (lambda _: None)
-    known = {path: verdicts.find(path) for path in paths}
-    found = [verdict for verdict in known.values() if verdict is not None]
-    report(len(found))
-    yield from found
-    stamps = {path: verdicts.stamp(path) for path, verdict in known.items() if verdict is None}
+    earlier = {path: verdicts.find(path) for path in paths}
+    kept = [verdict for verdict in earlier.values() if verdict is not None]
+    report(len(kept))
+    yield from kept
+    stamps = {path: verdicts.stamp(path) for path, verdict in earlier.items() if verdict is None}
     with contextlib.closing(decode_all(list(stamps), jobs, seconds)) as decoded:
         for verdict in decoded:
             verdicts.add(verdict, stamps[verdict.path])
@@ -151,7 +151,7 @@ def check_videos(
 
 def decode_all(
     paths: Sequence[Path], jobs: int = 1, seconds: float = SECONDS, grace: float = GRACE
-) -> Generator[Verdict, None, None]:
+) -> Generator[DecodeVerdict, None, None]:
     """Decode every video to its end; a verdict on each, in any order. Closing it ends the processes.
 
     Args:
@@ -166,7 +166,7 @@ def decode_all(
     todo: queue.SimpleQueue[Path] = queue.SimpleQueue()
     for path in paths:
         todo.put(path)
-    answers: queue.SimpleQueue[Verdict | Exception] = queue.SimpleQueue()
+    answers: queue.SimpleQueue[DecodeVerdict | Exception] = queue.SimpleQueue()
     workers = [_Worker(todo, answers, seconds, grace) for _ in range(min(jobs, len(paths)))]
     try:
         for worker in workers:
@@ -189,7 +189,7 @@ class _Worker(threading.Thread):
     def __init__(
         self,
         todo: queue.SimpleQueue[Path],
-        answers: queue.SimpleQueue[Verdict | Exception],
+        answers: queue.SimpleQueue[DecodeVerdict | Exception],
         seconds: float,
         grace: float,
     ):
@@ -205,7 +205,7 @@ class _Worker(threading.Thread):
             while not self._stopped:
                 path = self._todo.get_nowait()
                 try:
-                    answer: Verdict | Exception = self._ask(path)
+                    answer: DecodeVerdict | Exception = self._ask(path)
                 except (OSError, EOFError, ValueError) as error:
                     answer = _not_started(str(error))
                 except Exception as error:  # a bug here; silence would leave the check waiting
@@ -219,7 +219,7 @@ class _Worker(threading.Thread):
             self._stopped = True
             self._end()
 
-    def _ask(self, path: Path) -> Verdict:
+    def _ask(self, path: Path) -> DecodeVerdict:
         process = self._ready_child()
         overdue = threading.Event()
         limit = self._seconds + self._grace
@@ -242,7 +242,7 @@ class _Worker(threading.Thread):
                 self._end()
         if line.endswith(b"\n"):
             answer = json.loads(line)
-            return Verdict(path, answer["reason"], answer["lasting"])
+            return DecodeVerdict(path, answer["reason"], answer["lasting"])
         if overdue.is_set():
             reason = f"decoding it hung and was ended after {limit:g} s; copy or download it again"
         else:
@@ -250,7 +250,7 @@ class _Worker(threading.Thread):
                 f"the process that decoded it died (exit {process.returncode}); copy or download it "
                 "again, and if others die too give fewer --jobs: memory may be short"
             )
-        return Verdict(path, reason, lasting=False)
+        return DecodeVerdict(path, reason, lasting=False)
 
     def _ready_child(self) -> subprocess.Popen[bytes]:
         """The child, after its first line.

@@ -125,7 +125,9 @@ def own_child() -> Child:
 atexit.register(lambda: own_child().close())
 
 
-def _talk(process: subprocess.Popen[bytes], request: dict[str, Any]) -> tuple[dict, Frames]:
+def _talk(
+    process: subprocess.Popen[bytes], request: dict[str, Any]
+) -> tuple[dict[str, Any], Frames]:
     """Send a request and take the answer; OSError or EOFError if the child dies meanwhile."""
     assert process.stdin is not None
     assert process.stdout is not None
@@ -155,16 +157,17 @@ def _decord(request: dict[str, Any]) -> Frames:
             f"decord counts {len(reader)} frames where the file shows {request['count']} and would "
             "repeat frames (an edit list does this); read it with --reader pyav"
         )
-    wanted = request["wanted"]
+    indices = request["wanted"]
     if not request["open_gop"]:
-        return reader.get_batch(wanted).asnumpy()
+        batch: Frames = reader.get_batch(indices).asnumpy()
+        return batch
     # Here its random access is wrong by a frame, reading on is right (both tried, 0.6.0).
-    todo, found = set(wanted), []
-    for number in range(wanted[-1] + 1):
+    todo, frames = set(indices), list[Frames]()
+    for number in range(indices[-1] + 1):
         frame = reader.next()
         if number in todo:
-            found.append(frame.asnumpy())
-    return np.stack(found)
+            frames.append(frame.asnumpy())
+    return np.stack(frames)
 
 
 def _torchcodec(request: dict[str, Any]) -> Frames:
@@ -183,7 +186,8 @@ def _torchcodec(request: dict[str, Any]) -> Frames:
             f"torchcodec counts {len(decoder)} frames where the file shows {request['count']}; "
             "read it with --reader pyav"
         )
-    return decoder.get_frames_at(indices=request["wanted"]).data.numpy()
+    frames: Frames = decoder.get_frames_at(indices=request["wanted"]).data.numpy()
+    return frames
 
 
 _READ: dict[str, Callable[[dict[str, Any]], Frames]] = {

@@ -95,7 +95,8 @@ def adjust_hue(frames: Frames, shift: float) -> Frames:
     hsv = cv2.cvtColor(_tall(frames).astype(np.float32) / 255, cv2.COLOR_RGB2HSV)
     hsv[..., 0] = (hsv[..., 0] + 360 * shift) % 360  # OpenCV counts degrees
     rgb = cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)
-    return np.clip(rgb * 255 + 0.5, 0, 255).astype(np.uint8).reshape(frames.shape)
+    levels: Frames = np.clip(rgb * 255 + 0.5, 0, 255).astype(np.uint8).reshape(frames.shape)
+    return levels
 
 
 def grey(frames: Frames) -> Frames:
@@ -111,7 +112,8 @@ def _tall(frames: Frames) -> Frames:
 
 def _table(values: NDArray[np.floating[Any]]) -> Frames:
     """New values of the 256 levels as a look-up table; cut, not rounded, as torchvision does."""
-    return np.clip(values, 0, 255).astype(np.uint8)
+    levels: Frames = np.clip(values, 0, 255).astype(np.uint8)
+    return levels
 
 
 _BITS = 22  # of the fraction of Pillow's integer weights for 8-bit images
@@ -147,4 +149,5 @@ def _bicubic(image: Frames, target: int, axis: int) -> Frames:
     total: NDArray[np.int32] = np.full(1, 1 << (_BITS - 1), np.int32)
     for place, weight in zip(*_bicubic_taps(image.shape[axis], target), strict=True):
         total = total + image.take(place, axis=axis) * weight.reshape(shape)
-    return np.clip(total >> _BITS, 0, 255).astype(np.uint8)
+    levels: Frames = np.clip(total >> _BITS, 0, 255).astype(np.uint8)
+    return levels

@@ -44,7 +44,7 @@ class _Damage(Exception):
 
 
 @dataclass
-class Source:
+class OpenVideo:
     """An open video: one stream of one file, its packets, and how to decode them.
 
     Attributes:
@@ -59,7 +59,7 @@ class Source:
 
     path: str
     stream: av.VideoStream
-    packets: list[av.Packet]
+    packets: list[av.Packet[Any]]
     count: int
     container: str
     truncation: str | None
@@ -94,22 +94,22 @@ class Source:
         if self.truncation:
             raise VideoError(self.path, f"{self.truncation}; {_OR_SALVAGE}")
 
-    def frames(self, wanted: list[int]) -> dict[int, NDArray[np.uint8]]:
-        """Decode the frames `wanted` (sorted, no repeats) -> index: uint8 [H, W, 3].
+    def frames(self, indices: list[int]) -> dict[int, NDArray[np.uint8]]:
+        """Decode the frames `indices` (sorted, no repeats) -> index: uint8 [H, W, 3].
 
         Raises:
             VideoError: on any damage up to the last of them.
         """
         times = self._times()
-        if times and wanted:
-            found = self._by_key_frames(wanted, times)
-            if found is not None:
-                return found
-        return self._in_order(wanted)
+        if times and indices:
+            images = self._by_key_frames(indices, times)
+            if images is not None:
+                return images
+        return self._in_order(indices)
 
-    def salvage(self, wanted: list[int]) -> dict[int, NDArray[np.uint8]]:
+    def salvage(self, indices: list[int]) -> dict[int, NDArray[np.uint8]]:
         """As `frames`, but damage is skipped; the indices count the frames that decode."""
-        return self._in_order(wanted, salvage=True)
+        return self._in_order(indices, salvage=True)
 
     def salvageable(self) -> int:
         """Decode everything and count the frames that come out, whatever is damaged."""
@@ -126,22 +126,22 @@ class Source:
         seconds = (times[-1] - times[0]) * float(self.stream.time_base or 0)
         return times if seconds >= LINEAR_SECONDS else []
 
-    def _in_order(self, wanted: list[int], salvage: bool = False) -> dict[int, NDArray[np.uint8]]:
+    def _in_order(self, indices: list[int], salvage: bool = False) -> dict[int, NDArray[np.uint8]]:
         """Frame i is the i-th that comes out of the decoder."""
-        found: dict[int, NDArray[np.uint8]] = {}
-        todo, number = set(wanted), -1
+        images: dict[int, NDArray[np.uint8]] = {}
+        todo, number = set(indices), -1
         try:
             for number, frame in enumerate(self._decode(salvage=salvage)):
                 if number in todo:
-                    found[number] = self._rgb(frame)
-                    if len(found) == len(todo):
-                        return found
+                    images[number] = self._rgb(frame)
+                    if len(images) == len(todo):
+                        return images
             raise _Damage(f"only {number + 1} of its {self.count} frames can be decoded")
         except _Damage as error:
             raise VideoError(self.path, f"{error}; {_OR_SALVAGE}") from error.__cause__
 
     def _by_key_frames(
-        self, wanted: list[int], times: list[int]
+        self, indices: list[int], times: list[int]
     ) -> dict[int, NDArray[np.uint8]] | None:
         """As `_in_order`, leaving out what lies before a key frame that lies before the target.
 
@@ -154,10 +154,10 @@ class Source:
             for place, packet in enumerate(self.packets)
             if packet.is_keyframe and not packet.is_discard and packet.pts is not None
         )
-        found: dict[int, NDArray[np.uint8]] = {}
+        images: dict[int, NDArray[np.uint8]] = {}
         position, frames = 0, self._decode()
         try:
-            for target in wanted:
+            for target in indices:
                 nearest = bisect_right(keys, (target, len(self.packets))) - 1
                 if nearest >= 0 and keys[nearest][0] > position:
                     position = keys[nearest][0]
@@ -167,11 +167,11 @@ class Source:
                         return None
                     position += 1
                     if position > target:
-                        found[target] = self._rgb(frame)
+                        images[target] = self._rgb(frame)
                         break
         except _Damage:
             return None
-        return found if len(found) == len(wanted) else None
+        return images if len(images) == len(indices) else None
 
     def _decode(self, start: int = 0, salvage: bool = False) -> Iterator[av.VideoFrame]:
         """Decode from packet `start` on; damage is skipped if `salvage`, else raises _Damage."""
@@ -200,7 +200,7 @@ class Source:
 
 
 @contextmanager
-def open_video(path: str | os.PathLike[str], timeout: float) -> Iterator[Source]:
+def open_video(path: str | os.PathLike[str], timeout: float) -> Iterator[OpenVideo]:
     """Open a video and scan its packets; closes it at the end.
 
     Args:
@@ -237,7 +237,7 @@ def open_video(path: str | os.PathLike[str], timeout: float) -> Iterator[Source]
         if not count:
             raise VideoError(path, f"its video stream holds no frames; {_COPY_AGAIN}")
         format_name = container.format.name
-        yield Source(path, stream, packets, count, format_name, truncation, deadline)
+        yield OpenVideo(path, stream, packets, count, format_name, truncation, deadline)
 
 
 def _check_file(path: str) -> None:
@@ -282,7 +282,7 @@ def _largest_stream(path: str, container: av.container.InputContainer) -> av.Vid
 
 
 def _truncation(
-    container: av.container.InputContainer, stream: av.VideoStream, packets: list[av.Packet]
+    container: av.container.InputContainer, stream: av.VideoStream, packets: list[av.Packet[Any]]
 ) -> str | None:
     """What shows that the end of the file is missing or a packet is broken, or None."""
     # An MP4 lists every packet up front (the index of other formats holds key frames only).

@@ -22,14 +22,14 @@ from numpy.typing import NDArray
 
 from .child import ChildError, ReaderMissing, own_child
 from .error import VideoError, out_of_time
-from .pyav import Source, open_video
+from .pyav import OpenVideo, open_video
 
 __all__ = ["READERS", "Clip", "VideoError", "count_frames", "read_clip", "reader_version"]
 
 READERS = ("pyav", "decord", "torchcodec")
 ON_BAD = ("fail", "salvage")
 
-Sample = Callable[..., Sequence[int] | NDArray[np.integer[Any]]]
+FrameChooser = Callable[..., Sequence[int] | NDArray[np.integer[Any]]]
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Clip:
 
 def read_clip(
     path: str | os.PathLike[str],
-    sample: Sample,
+    sample: FrameChooser,
     reader: str = "pyav",
     on_bad: str = "fail",
     timeout: float = 60.0,
@@ -120,7 +120,9 @@ def reader_version(reader: str) -> str:
     return f"{reader} {importlib.metadata.version('av' if reader == 'pyav' else reader)}"
 
 
-def _read_here(path: str | os.PathLike[str], sample: Sample, on_bad: str, timeout: float) -> Clip:
+def _read_here(
+    path: str | os.PathLike[str], sample: FrameChooser, on_bad: str, timeout: float
+) -> Clip:
     """As `read_clip`, by PyAV in this process."""
     with open_video(path, timeout) as source:
         if on_bad == "salvage":
@@ -137,7 +139,7 @@ def _read_here(path: str | os.PathLike[str], sample: Sample, on_bad: str, timeou
 
 
 def _read_by_child(
-    path: str | os.PathLike[str], sample: Sample, reader: str, timeout: float
+    path: str | os.PathLike[str], sample: FrameChooser, reader: str, timeout: float
 ) -> Clip:
     """As `read_clip`, by a reader that runs in the child process."""
     _installed(reader)
@@ -177,7 +179,7 @@ def _read_by_child(
     return Clip(frames[inverse], indices, request["count"], request["stream"], damaged=False)
 
 
-def _indices(sample: Sample, count: int, source: Source) -> NDArray[np.int64]:
+def _indices(sample: FrameChooser, count: int, source: OpenVideo) -> NDArray[np.int64]:
     """Ask `sample` for indices and check them: int64 [T]."""
     more = (source.timing(),) if getattr(sample, "wants_timing", False) else ()
     given = np.asarray(sample(count, *more))
@@ -192,7 +194,7 @@ def _indices(sample: Sample, count: int, source: Source) -> NDArray[np.int64]:
     return indices
 
 
-def _stack(source: Source, frames: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+def _stack(source: OpenVideo, frames: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
     """Frames of one size -> uint8 [n, H, W, 3]."""
     shapes = {frame.shape for frame in frames}
     if len(shapes) > 1:

@@ -128,7 +128,8 @@ def segment_centres(count: int, frames: int) -> Indices:
 
     The deterministic rule of ViFi-CLIP (and of mmaction2, from where it comes).
     """
-    return temporal_views(count, frames, 1)[0]
+    view: NDArray[np.int64] = temporal_views(count, frames, 1)[0]
+    return view
 
 
 def segment_random(count: int, frames: int, rng: np.random.RandomState) -> Indices:
@@ -156,33 +157,8 @@ def segment_random(count: int, frames: int, rng: np.random.RandomState) -> Indic
         return i * step + rng.randint(0, step, size=frames)
     whole, rest = np.divmod(i * count, frames)
     up = (2 * rest > frames) | ((2 * rest == frames) & (whole % 2 == 1))
-    return (whole + up) % count
-
-
-def strided(
-    count: int, frames: int, stride: int, rng: np.random.RandomState | None = None
-) -> Indices:
-    """`frames` frames that lie `stride` apart: one short stretch of the video.
-
-    The stretch is in the middle, or anywhere with equal chance if `rng` is given. In a video too
-    short for it the stretch starts at frame 0 and what would lie behind the end is the last frame.
-
-    Args:
-        count: N, frames in the video.
-        frames: T, frames wanted.
-        stride: distance between two of them, in frames.
-        rng: the source of the one draw; None for the middle.
-
-    Returns:
-        int64 [T], never decreasing.
-
-    Raises:
-        ValueError: if a number is below 1.
-    """
-    _check(count=count, frames=frames, stride=stride)
-    room = max(count - ((frames - 1) * stride + 1), 0)  # the greatest start
-    start = room // 2 if rng is None else int(rng.randint(0, room + 1))
-    return np.minimum(start + stride * np.arange(frames, dtype=np.int64), count - 1)
+    shifted: NDArray[np.int64] = (whole + up) % count
+    return shifted
 
 
 def temporal_views(count: int, frames: int, clips: int) -> Indices:

@@ -359,7 +359,10 @@ def multiscale_crop(
 def _normalised(mean: tuple[float, ...], std: tuple[float, ...]) -> NDArray[np.float32]:
     """float32 [3, 256]: what each level of each channel becomes."""
     levels = np.arange(256, dtype=np.float64) / 255
-    return ((levels - np.array(mean)[:, None]) / np.array(std)[:, None]).astype(np.float32)
+    normalised: NDArray[np.float32] = (
+        (levels - np.array(mean)[:, None]) / np.array(std)[:, None]
+    ).astype(np.float32)
+    return normalised
 
 
 def _require(right: object, name: str, value: object, what: str) -> None:

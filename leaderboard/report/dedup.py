@@ -27,22 +27,6 @@ def pooled(value: Any) -> dict[str, Any]:
     return {"pool": pool, "root": root}
 
 
-def unpooled(packed: dict[str, Any]) -> Any:
-    """The value that `pooled` packed."""
-    done: list[Any] = []
-
-    def expand(value: Any) -> Any:
-        if isinstance(value, dict):
-            if REF in value:
-                return done[value[REF]]
-            return {key: expand(item) for key, item in value.items()}
-        return [expand(item) for item in value] if isinstance(value, list) else value
-
-    for value in packed["pool"]:
-        done.append(expand(value))
-    return expand(packed["root"])
-
-
 def _write(value: Any, texts: dict[int, str]) -> str:
     """The canonical text of `value`; remembers it and that of all its parts by their ids."""
     if isinstance(value, dict):

@@ -7,12 +7,25 @@ from typing import Literal
 
 Kind = Literal["lists", "names", "prompts", "views", "loader", "metric", "selection", "training"]
 
-# shell patterns over ids of protocols; those of Shapes and of users' own videos match none
-ZERO_SHOT = ("zs-ucf101*", "zs-hmdb51*", "zs-k600*")
-BASE_TO_NOVEL = ("b2n-k400", "b2n-hmdb51*", "b2n-ucf101*", "b2n-ssv2*")
-FEW_SHOT = ("fs-hmdb51*", "fs-ucf101*", "fs-ssv2")
-SUPERVISED = ("full-k400*",)
-RETRIEVAL = ("ret-msrvtt*", "ret-didemo*", "ret-lsmdc", "ret-activitynet", "ret-msvd")
+# kind -> what its faults are faults of, in the order of the page
+KINDS: dict[Kind, str] = {
+    "lists": "Lists of videos and classes",
+    "names": "Class names",
+    "prompts": "Prompts",
+    "views": "Views and pixels",
+    "loader": "Loaders",
+    "metric": "Metrics",
+    "selection": "Choice of the checkpoint",
+    "training": "Training",
+}
+# family -> patterns of its protocols; those of Shapes and of users' own videos match none
+FAMILIES = {
+    "zs": ("zs-ucf101*", "zs-hmdb51*", "zs-k600*"),
+    "b2n": ("b2n-k400", "b2n-hmdb51*", "b2n-ucf101*", "b2n-ssv2*"),
+    "fs": ("fs-hmdb51*", "fs-ucf101*", "fs-ssv2"),
+    "full": ("full-k400*",),
+    "ret": ("ret-msrvtt*", "ret-didemo*", "ret-lsmdc", "ret-activitynet", "ret-msvd"),
+}
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 import importlib
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,7 @@ def bench(monkeypatch, capsys):
 def test_light_commands_import_nothing_heavy():
     code = """
 import sys
+import types
 from vclipbench.bench.cli import main
 for words in sys.stdin.read().splitlines():
     sys.argv = ["bench", *words.split()]
@@ -153,7 +155,10 @@ def test_describe_other_ids(bench):
 
 
 def test_describe_an_id_of_two_kinds(bench, monkeypatch):
-    monkeypatch.setitem(registry.catalog.BUILTIN, "clip", "clips")
+    module = types.ModuleType("own_clips")
+    module.CARD = "clips"
+    monkeypatch.setitem(sys.modules, "own_clips", module)
+    monkeypatch.setitem(registry.catalog.BUILTIN, "clip", "own_clips:CARD")
     code, _, err = bench("describe", "clip")
     assert (code, err) == (2, "error: 'clip' is in methods and datasets: say which with --kind\n")
     assert "what     clips" in bench("describe", "clip", "--kind", "datasets")[1]

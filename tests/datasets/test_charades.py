@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 from vclipbench.datasets import charades
+from vclipbench.datasets.annotation_files import load
 from vclipbench.datasets.captioned import csv_rows
 from vclipbench.datasets.errors import DatasetError
-from vclipbench.datasets.table import check, load
+from vclipbench.datasets.table import check
 
 REAL = Path(__file__).resolve().parents[3] / "shared/data/annotations/official/charades"
 real = pytest.mark.skipif(not REAL.is_dir(), reason=f"{REAL} is absent")
@@ -49,11 +50,6 @@ def test_first_rows():
     table = charades.read(REAL, "train")
     assert table.columns.tolist() == ["id", "path", "labels", "group"]
     assert table.iloc[0].tolist() == ["46GP8", None, (92, 147), "HR43"]
-
-
-def test_novel_labels():
-    assert charades.NOVEL[:3] == (2, 5, 8)
-    assert (len(charades.NOVEL), charades.NOVEL[-1]) == (52, 155)
 
 
 HEADER = "id,subject,actions,length\r\n"

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from vclipbench.datasets import hmdb51, kinetics, ssv2, ucf101
-from vclipbench.datasets.class_names import spelled
+from vclipbench.datasets import catalog, hmdb51, kinetics, ssv2, ucf101
 from vclipbench.datasets.table import check
 
 Derived = Callable[[str], list[dict[str, str]]]
@@ -119,7 +118,7 @@ def test_kinetics_counts(annotations: Path) -> None:
     assert len(tests) == 72924
     assert "label" not in tests
     for dataset, split, table in (("k400", "val", small), ("k600", "val", large)):
-        assert check(table, kinetics.CARDS[dataset]) == [], split
+        assert check(table, catalog.card(dataset)) == [], split
     assert len(set(small["group"]) & set(large["group"])) == 13569
     assert len(set(small["group"]) & set(tests["group"])) == 450
 
@@ -156,9 +155,10 @@ def test_class_names_of_the_references(dataset: str, annotations: Path, derived:
     table = derived(f"class_names_{dataset}.csv")
     raw = [next(v for k, v in row.items() if k.startswith("official")) for row in table]
     vifi = "vifi_clip" if "vifi_clip" in table[0] else "vifi_clip_and_xclip"
-    assert list(spelled(dataset, raw, "vifi-clip")) == [row[vifi] for row in table]
-    assert list(spelled(dataset, raw, "open-vclip")) == [row["open_vclip"] for row in table]
-    official = spelled(dataset, raw)
+    spelling = catalog.card(dataset).spelling
+    assert list(spelling.spelled(raw, "vifi-clip")) == [row[vifi] for row in table]
+    assert list(spelling.spelled(raw, "open-vclip")) == [row["open_vclip"] for row in table]
+    official = spelling.spelled(raw)
     other = [(a, b["open_vclip"]) for a, b in zip(official, table, strict=True)]
     assert [pair for pair in other if pair[0] != pair[1]] == (
         [("Yo Yo", "Yoyo")] if dataset == "ucf101" else []

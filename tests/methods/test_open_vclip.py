@@ -313,7 +313,7 @@ def test_recipes(cls):
     card = Card.of(cls)
     for recipe in card.recipes:
         schema.Train.model_validate(recipe.set.get("train", {}))
-        schema.Views.model_validate(recipe.set.get("views", {}))
+        schema.ViewsSettings.model_validate(recipe.set.get("views", {}))
         schema.Preprocessing.model_validate(recipe.set.get("preprocess", {}))
         schema.Evaluation.model_validate(recipe.set.get("eval", {}))
     chosen = {}

@@ -5,13 +5,25 @@ from pathlib import Path
 
 import pytest
 from vclipbench.protocols import BUILTIN
-from vclipbench.protocols.base import ProtocolError
+from vclipbench.protocols.base import Protocol, ProtocolError
 from vclipbench.protocols.split import Data, Sample, Split
 
 
 def load(name):
     module, _, attribute = BUILTIN[name].partition(":")
     return getattr(importlib.import_module(module), attribute)
+
+
+def test_ids_names_and_objects_agree():
+    assert all(load(id).id == id for id in BUILTIN)
+    modules = dict.fromkeys(target.partition(":")[0] for target in BUILTIN.values())
+    found = {
+        f"{module}:{name}"
+        for module in modules
+        for name, value in vars(importlib.import_module(module)).items()
+        if isinstance(value, Protocol)
+    }
+    assert found == set(BUILTIN.values())
 
 
 CLASSES = [n for n in BUILTIN if n.endswith("shapes") and n not in ("ret-shapes", "ml-shapes")]

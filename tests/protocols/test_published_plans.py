@@ -1,7 +1,7 @@
 """Every published protocol planned from the real annotation files, its counts against the published ones.
 
 The numbers are those of the lists as their makers published them. The tests skip where the files are
-absent. Of files that cannot be had freely, stand-ins are made by scripts/fake_lists.py.
+absent. Of files that cannot be had freely, stand-ins are made by fake_lists.py.
 """
 
 import csv
@@ -181,6 +181,7 @@ def test_charades_against_its_files(root):
     planned = plan("ml-charades", root, needs=("target",))
     (test,), train = planned.evaluate, planned.train
     assert (test.kind, len(test.classes), len(test.novel)) == ("labels", 157, 52)
+    assert (test.novel[:3], test.novel[-1]) == ((2, 5, 8), 155)
     assert test.novel == tuple(range(2, 157, 3))
     assert (len(ids(test)), len(ids(train))) == (1863 - 49, 7689)
     base = [n for n in range(157) if n % 3 != 2]

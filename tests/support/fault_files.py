@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 from annotation_roots import ANNOTATIONS
 from vclipbench.datasets import catalog, reference_lists
-from vclipbench.protocols.faults.fault import Fault
+from vclipbench.protocols.faults import FAULTS, Fault
 
 SPLITS = (1, 2, 3)
 # names and terms that hold digits
@@ -46,6 +46,13 @@ GIVEN = {
     "left-over-batches": "8 2",
     "one-seed": "1024",
 }
+
+
+# by how their ids begin: lists of captions and of several labels; the other lists are of classes
+NOT_OF_CLASSES = ("msrvtt-", "didemo-", "msvd-", "charades-")
+OF_CLASS_LISTS = tuple(
+    fault for fault in FAULTS if fault.kind == "lists" and not fault.id.startswith(NOT_OF_CLASSES)
+)
 
 
 class Files:

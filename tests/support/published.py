@@ -8,8 +8,8 @@ from functools import cache
 from pathlib import Path
 from unittest.mock import patch
 
+import fake_lists
 from annotation_roots import link_roots
-from script_modules import load_script
 from vclipbench.datasets import reference_lists
 from vclipbench.datasets.roots import Roots
 from vclipbench.protocols import BUILTIN
@@ -41,15 +41,14 @@ def whole_root(base: Path) -> Path:
     Tests that change files make roots of their own.
     """
     folder = link_roots(base / "whole")
-    fake = load_script("fake_lists")
     for id in FAKED:
         (folder / id).mkdir(exist_ok=True)
-        making = fake.Making(folder / id, folder, per_class=FAKE_SHOTS, seed=0)
-        with patch.object(fake, "captions", _captions):
-            for name, make in fake.MAKERS[id].items():
+        making = fake_lists.Making(folder / id, folder, per_class=FAKE_SHOTS, seed=0)
+        with patch.object(fake_lists, "captions", _captions):
+            for name, make in fake_lists.MAKERS[id].items():
                 (folder / id / name).write_text(make(making), encoding="utf-8")
     for id in reference_lists.REPOSITORIES:
-        for path, content in fake.k400_lists(folder / id, id, folder / "k400").items():
+        for path, content in fake_lists.k400_lists(folder / id, id, folder / "k400").items():
             (folder / id / path).write_text(content, encoding="utf-8")
     return folder
 

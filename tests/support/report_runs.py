@@ -10,7 +10,7 @@ from vclipbench.leaderboard.record.predictions import save_predictions
 from vclipbench.leaderboard.record.record import record_text
 from vclipbench.leaderboard.record.store import Run
 from vclipbench.leaderboard.report import build_report, predictions
-from vclipbench.leaderboard.report.dedup import unpooled
+from vclipbench.leaderboard.report.dedup import REF
 from vclipbench.leaderboard.tables.tables import leaderboard_table
 
 CLASSES = ("red star growing", "red star shrinking", "blue moon growing", "blue moon blinking")
@@ -129,6 +129,22 @@ def noise(record, split, id):
     """Frames that compress badly."""
     seed = int(hashlib.sha256(id.encode()).hexdigest()[:8], 16)
     return np.random.default_rng(seed).integers(0, 255, (5, 64, 64, 3), dtype=np.uint8)
+
+
+def unpooled(packed):
+    """The value that `pooled` packed, as the page unpacks it."""
+    done = []
+
+    def expand(value):
+        if isinstance(value, dict):
+            if REF in value:
+                return done[value[REF]]
+            return {key: expand(item) for key, item in value.items()}
+        return [expand(item) for item in value] if isinstance(value, list) else value
+
+    for value in packed["pool"]:
+        done.append(expand(value))
+    return expand(packed["root"])
 
 
 def data_of(page):

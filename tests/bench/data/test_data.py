@@ -92,7 +92,9 @@ def test_describe(id, quick):
 
 def test_describe_the_rest(quick):
     for id in ("shapes", "folder"):
-        assert quick("data", "describe", id, check=0).stdout == f"{id}: {catalog.BUILTIN[id]}\n"
+        assert (
+            quick("data", "describe", id, check=0).stdout == f"{id}: {catalog.card(id).summary}\n"
+        )
     out = quick("data", "describe", "vifi-clip", check=0).stdout
     assert "git clone https://github.com/muzairkhattak/ViFi-CLIP" in out
     assert "65, of which 63 have a pinned digest" in out

@@ -5,12 +5,12 @@ import re
 import pytest
 import torch
 from annotation_roots import ANNOTATIONS, link_roots
-from fake_roots import fake_root
 from published import PUBLISHED, protocol
+from session_roots import fake_root
 from vclipbench.datasets.roots import Roots
 from vclipbench.leaderboard import load_records
 from vclipbench.protocols import BUILTIN
-from vclipbench.protocols.faults.faults import FAULTS, faults_of
+from vclipbench.protocols.faults import FAULTS, faults_of
 from vclipbench.protocols.split import Data
 
 real = pytest.mark.skipif(

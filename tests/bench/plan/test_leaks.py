@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 from annotation_roots import ANNOTATIONS, link_roots
-from fake_roots import fake_root
 from fault_files import judged
+from session_roots import fake_root
 from vclipbench.leaderboard import load_records
 from vclipbench.leaderboard.record.predictions import load_predictions
 

@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pytest
 from annotation_roots import ANNOTATIONS
-from fake_roots import fake_root
+from session_roots import fake_root
 from vclipbench.leaderboard import load_records
 from vclipbench.leaderboard.record.predictions import load_predictions
 from vclipbench.protocols.split import digest

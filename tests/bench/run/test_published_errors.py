@@ -7,8 +7,8 @@ import shutil
 
 import pytest
 from annotation_roots import ANNOTATIONS, FOLDERS
-from fake_roots import fake_root
 from published import protocol
+from session_roots import fake_root
 from vclipbench.datasets import hmdb51, msvd, reference_lists, ucf101
 from vclipbench.datasets.roots import Roots
 from vclipbench.leaderboard import load_records

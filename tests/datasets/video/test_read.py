@@ -277,7 +277,7 @@ class TestKeyFrames:
         monkeypatch.setattr(video_pyav, "LINEAR_SECONDS", 1e9)
         linear = read_clip(path, everything)
         monkeypatch.setattr(video_pyav, "LINEAR_SECONDS", 20.0)
-        monkeypatch.setattr(video_pyav.Source, "_in_order", None)  # no way back
+        monkeypatch.setattr(video_pyav.OpenVideo, "_in_order", None)  # no way back
         count = linear.count
         rng = np.random.RandomState(0)
         wishes = [[i] for i in (*range(20, 80, 3), 0, count - 1)]
@@ -289,14 +289,14 @@ class TestKeyFrames:
 
     def test_fewer_packets_are_decoded(self, long: Path, monkeypatch) -> None:
         fed = []
-        decode = video_pyav.Source._decode
+        decode = video_pyav.OpenVideo._decode
 
         def counted(self, start=0, salvage=False):
             for frame in decode(self, start, salvage):
                 fed.append(frame.pts)
                 yield frame
 
-        monkeypatch.setattr(video_pyav.Source, "_decode", counted)
+        monkeypatch.setattr(video_pyav.OpenVideo, "_decode", counted)
         read_clip(long, lambda n: [0, 405, 410, 590])
         assert len(fed) <= 1 + 11 + 31
 

@@ -11,7 +11,6 @@ from vclipbench.datasets.video.sampling import (
     sample_rng,
     segment_centres,
     segment_random,
-    strided,
     temporal_views,
 )
 
@@ -66,17 +65,6 @@ def test_segment_random_short_video() -> None:
     assert rng.randint(2**31) == np.random.RandomState(0).randint(2**31), "no draw is used up"
 
 
-def test_strided() -> None:
-    assert strided(100, 4, 8).tolist() == [37, 45, 53, 61]
-    assert strided(25, 4, 8).tolist() == [0, 8, 16, 24]
-    assert strided(20, 4, 8).tolist() == [0, 8, 16, 19], "clamped to the last frame"
-    assert strided(1, 3, 2).tolist() == [0, 0, 0]
-    rng = np.random.RandomState(1)
-    starts = {int(strided(27, 4, 8, rng)[0]) for _ in range(100)}
-    assert starts == {0, 1, 2}
-    assert strided(20, 4, 8, rng).tolist() == [0, 8, 16, 19]
-
-
 def test_temporal_views() -> None:
     views = temporal_views(64, 8, 4)
     assert views.shape == (4, 8)
@@ -124,7 +112,6 @@ def test_sample_rng_depends_on_the_address_alone() -> None:
         (lambda: segment_centres(8, 0), "frames"),
         (lambda: segment_random(0, 8, np.random.RandomState(0)), "count"),
         (lambda: segment_random(8, -1, np.random.RandomState(0)), "frames"),
-        (lambda: strided(8, 8, 0), "stride"),
         (lambda: temporal_views(8, 8, 0), "clips"),
         (lambda: segment_centres(8.0, 8), "count"),  # type: ignore[arg-type]
     ],

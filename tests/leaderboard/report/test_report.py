@@ -19,12 +19,13 @@ from report_runs import (
     noise,
     page_of,
     put,
+    unpooled,
 )
 from vclipbench.bench.data.frames import captions_of, frames_of
 from vclipbench.leaderboard.record.compact import compact_classes
 from vclipbench.leaderboard.record.store import Run, load_runs
 from vclipbench.leaderboard.report import build_report, predictions
-from vclipbench.leaderboard.report.dedup import pooled, unpooled
+from vclipbench.leaderboard.report.dedup import pooled
 from vclipbench.leaderboard.report.strips import HEIGHT, strip, strips
 from vclipbench.leaderboard.tables.tables import leaderboard_table
 

@@ -1,4 +1,4 @@
-"""Every number in the faults of lists is counted anew in the real files (skips where they are absent).
+"""Every number in the faults of lists of classes is counted anew in the real files (skips without them).
 
 `count_<id>` gives the numbers that the text of a fault must hold. A number that is neither counted
 nor named in `fault_files.GIVEN` fails.
@@ -13,9 +13,8 @@ from itertools import combinations
 import pandas as pd
 import pytest
 from annotation_roots import ANNOTATIONS, link_roots
-from fault_files import SPLITS, Files, check, draws, judged, lines, share
+from fault_files import OF_CLASS_LISTS, SPLITS, Files, check, draws, judged, lines, share
 from vclipbench.datasets import catalog
-from vclipbench.protocols.faults import lists as faults_lists
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +24,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
     return Files(link_roots(tmp_path_factory.mktemp("roots") / "all"))
 
 
-@pytest.mark.parametrize("fault", faults_lists.FAULTS, ids=lambda fault: fault.id)
+@pytest.mark.parametrize("fault", OF_CLASS_LISTS, ids=lambda fault: fault.id)
 def test_the_numbers_of_a_fault(fault, files):
     check(fault, globals()["count_" + fault.id.replace("-", "_")](files))
 

@@ -8,7 +8,8 @@ import re
 import pytest
 from script_modules import load_script
 from vclipbench.protocols import BUILTIN
-from vclipbench.protocols.faults.faults import FAULTS, KINDS, Fault, faults_of
+from vclipbench.protocols.faults import FAULTS, KINDS, Fault, faults_of
+from vclipbench.protocols.faults.faults import parse_faults
 
 LITERAL = """
 zs-ucf101 zs-ucf101-full zs-ucf101-halves zs-hmdb51 zs-hmdb51-full zs-hmdb51-all zs-hmdb51-halves
@@ -122,3 +123,46 @@ def test_text_is_no_markup_on_the_page(script):
     assert r"a\*b\_c." in section
     assert r"\<name\> \\." in section
     assert "`zs-k600*`" in section
+
+
+ENTRY = """
+- id: a-fault
+  title: A fault
+  wrong: It is wrong.
+  moves: It moves something.
+  ours: It is right here.
+  source: our count
+  protocols: [zs, ret-msvd]
+"""
+
+
+def test_a_family_stands_for_its_patterns():
+    (fault,) = parse_faults({"names": ENTRY})
+    assert (fault.id, fault.kind) == ("a-fault", "names")
+    assert fault.protocols == ("zs-ucf101*", "zs-hmdb51*", "zs-k600*", "ret-msvd")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        ("  moves:", "  move:", r"names.yaml, fault 1 \(a-fault\): there is no key 'move'; a fault has id"),
+        ("  source: our count\n", "", r"names.yaml, fault 1 \(a-fault\): source is missing$"),
+        ("- id: a-fault\n  title", "- title", r"names.yaml, fault 1: id is missing$"),
+        ("our count", "[1]", r"names.yaml, fault 1 \(a-fault\): source is no text$"),
+        ("[zs, ret-msvd]", "zs", r"names.yaml, fault 1 \(a-fault\): protocols is no list of patterns$"),
+        ("- id: a-fault", "- x\n- id: a-fault", r"names.yaml, fault 1: the keys id, title, .* are wanted$"),
+        ("- id", "id", r"names.yaml: no YAML: .*"),
+        (ENTRY, "a: b", r"names.yaml: a list of faults is wanted$"),
+        (ENTRY, ENTRY + ENTRY, r"names.yaml: the fault 'a-fault' is there twice$"),
+    ],
+)  # fmt: skip
+def test_a_wrong_file_is_named_with_the_fault(before, after, words):
+    assert before in ENTRY
+    with pytest.raises(ValueError, match=f"^{words}"):
+        parse_faults({"names": ENTRY.replace(before, after)})
+
+
+def test_an_id_of_two_files_is_refused():
+    words = "^views.yaml and in names.yaml: the fault 'a-fault' is there twice$"
+    with pytest.raises(ValueError, match=words):
+        parse_faults({"names": ENTRY, "views": ENTRY})

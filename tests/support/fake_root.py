@@ -1,6 +1,6 @@
 """Miniature roots in the official layouts: real annotation files, and Shapes clips under the real names.
 
-    python scripts/fake_root.py all --annotations DIR --out ROOT
+    python tests/support/fake_root.py all --annotations DIR --out ROOT
     bench run ... --data ROOT --on-bad-video skip
 
 DIR holds one folder a dataset id with its annotation files as downloaded, and the checkouts `vifi-clip` and
@@ -28,16 +28,16 @@ from rich.progress import Progress
 from rich.table import Table
 from vclipbench.datasets import catalog, reference_lists
 from vclipbench.datasets.annotation import Annotation
+from vclipbench.datasets.annotation_files import Loaded, load
 from vclipbench.datasets.errors import DatasetError
 from vclipbench.datasets.shapes import splits
 from vclipbench.datasets.shapes.store import CacheError, ensure
-from vclipbench.datasets.table import Loaded, load
 from vclipbench.datasets.video.error import VideoError
 from vclipbench.datasets.video.read import read_clip
 from vclipbench.protocols.base import ProtocolError
 
 README = "README.txt"
-MARK = "made by scripts/fake_root.py for trials: not the real data"
+MARK = "made by fake_root.py for trials: not the real data"
 REAL_EVERY = 5  # with --clips, one name in so many shows a real clip
 # official files that no protocol reads, so that a folder may lack them
 UNUSED_FILES = ("kinetics-400_test.csv", "kinetics-600_train.csv", "kinetics-600_test.csv")

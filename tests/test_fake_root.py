@@ -1,4 +1,4 @@
-"""scripts/fake_root.py: miniature roots that the readers take for real ones."""
+"""support/fake_root.py: miniature roots that the readers take for real ones."""
 
 import csv
 import subprocess
@@ -6,10 +6,10 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import fake_root
 import numpy as np
 import pytest
 from annotation_roots import ANNOTATIONS, link_roots
-from script_modules import load_script
 from vclipbench.datasets import catalog, reference_lists
 from vclipbench.datasets.folder import EXTENSIONS
 from vclipbench.datasets.roots import Roots
@@ -17,7 +17,7 @@ from vclipbench.datasets.video.read import read_clip
 from vclipbench.protocols.lists import VideoList, read_list
 from vclipbench.protocols.split import Data
 
-SCRIPTS = Path(__file__).parents[2] / "scripts"
+SUPPORT = Path(__file__).parent / "support"
 CLIPS = ANNOTATIONS.parent / "clips"
 PER_CLASS = 2
 real = pytest.mark.skipif(
@@ -47,16 +47,11 @@ CAPTIONED = [
 
 
 @pytest.fixture(scope="module")
-def script():
-    return load_script("fake_root")
-
-
-@pytest.fixture(scope="module")
 def root(shapes_cache, tmp_path_factory):
     """A root of all datasets, made by the command line."""
     annotations = link_roots(tmp_path_factory.mktemp("annotations"))
     out = tmp_path_factory.mktemp("fake") / "root"
-    command = [sys.executable, SCRIPTS / "fake_root.py", "all", "--out", out]
+    command = [sys.executable, SUPPORT / "fake_root.py", "all", "--out", out]
     command += ["--annotations", annotations, "--clips", CLIPS, "--per-class", str(PER_CLASS)]
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
@@ -186,10 +181,10 @@ def test_training_videos_of_msrvtt_have_twenty_captions(root):
 
 
 @real
-def test_more_shots_than_a_list_has_are_all_it_has(script, shapes_cache, tmp_path):
+def test_more_shots_than_a_list_has_are_all_it_has(shapes_cache, tmp_path):
     annotations = link_roots(tmp_path / "annotations")
     words = ["hmdb51", "--annotations", str(annotations), "--out", str(tmp_path / "out")]
-    assert script.main([*words, "--per-class", "3"]) == 0
+    assert fake_root.main([*words, "--per-class", "3"]) == 0
     for name, least in (("vifi-clip/hmdb51/few2", 2), ("vifi-clip/hmdb51/few4", 3)):
         table, _ = table_of(tmp_path / "out", name)
         assert min(Counter(table["class"][table["path"].notna()]).values()) == least
@@ -207,13 +202,13 @@ def content(folder):
 
 
 @pytest.fixture
-def lsmdc(script, shapes_cache, tmp_path):
+def lsmdc(shapes_cache, tmp_path):
     """Make LSMDC, all of whose lists are made up; exit status."""
     (tmp_path / "annotations").mkdir()
 
     def make(*more, id="lsmdc", out="out"):
         words = [id, "--annotations", tmp_path / "annotations", "--out", tmp_path / out, *more]
-        return script.main(list(map(str, words)))
+        return fake_root.main(list(map(str, words)))
 
     return make
 
