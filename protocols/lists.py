@@ -96,9 +96,10 @@ def named_list(words: str, name: str) -> VideoList:
         ProtocolError: no such list.
     """
     from ..datasets import catalog, reference_lists
+    from ..datasets.repositories import REPOSITORIES
 
     first, _, rest = words.partition("/")
-    if first in reference_lists.REPOSITORIES and words in reference_lists.lists():
+    if first in REPOSITORIES and words in reference_lists.lists():
         return VideoList(name, rest.partition("/")[0], words)
     if first in catalog.PUBLISHED and rest in (*catalog.card(first).counts, "train"):
         return VideoList(name, first, rest)

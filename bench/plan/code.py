@@ -19,11 +19,11 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
+from ..environment import ROOT
 from ..errors import UserError
 from ..registry import Plugins, method_module, protocol_modules
 
 PACKAGE = __name__.split(".")[0]
-ROOT = Path(__file__).resolve().parents[2]
 TRAINING = (f"{PACKAGE}.bench.train.trainings", f"{PACKAGE}.datasets.shapes.store")
 ENCODING = (f"{PACKAGE}.bench.score.evaluate", f"{PACKAGE}.datasets.video.transforms")
 SCORING = (*ENCODING, f"{PACKAGE}.leaderboard.statistics.run_metrics")

@@ -52,16 +52,16 @@ def exposure(plan: RunPlan) -> dict[str, Any]:
     lists = {s.stage.name: s.split for s in plan.stages}
     own = plan.identity.backbone.name in ("none", "shapes-tiny")
     dataset, named = plan.protocol.dataset, plan.resolved.config.data.trained_on
-    known = own and plan.identity.init is None and not named
+    complete = own and plan.identity.init is None and not named
     audits = audits_of(plan)
     data = {stage: [f"{s.dataset or dataset}:{s.name}"] for stage, s in lists.items()}
     return {
         "training_data": data | ({"checkpoint": list(named)} if named else {}),
         "class_overlap": sorted({c.class_name for a in audits for c in a.classes})
-        if known or audits
+        if complete or audits
         else None,
-        "declared": "full" if known else "partial" if audits else "unknown",
-        "audits": [found.as_dict() for found in audits],
+        "declared": "full" if complete else "partial" if audits else "unknown",
+        "audits": [audit.as_dict() for audit in audits],
     }
 
 

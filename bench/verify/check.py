@@ -67,26 +67,26 @@ def verify_file(path: Path, data: Sequence[str] = (), plugins: Sequence[str] = (
         data: as given with --data: where the lists of published protocols are.
         plugins: files with protocols.
     """
-    found = Verification(path)
+    result = Verification(path)
     try:
         read = read_record(path)
-        record, found.record, found.text = read.record, read.record, read.text
+        record, result.record, result.text = read.record, read.record, read.text
         if record.status != "done":
-            found.notes.append(f"status {record.status}: nothing to compute again")
-            return found
+            result.notes.append(f"status {record.status}: nothing to compute again")
+            return result
         arrays = Run(record, path.parent).predictions()
         if arrays is None:
-            found.problems.append("there are no predictions to compute its metrics from")
-            return found
+            result.problems.append("there are no predictions to compute its metrics from")
+            return result
     except StoreError as error:
-        found.problems.append(str(error))
-        return found
-    found.known = known = known_here(record, data, plugins)
-    found.rebuilt = Rebuilt(record, arrays, known.splits, read.version)
-    check = Check(found.rebuilt, known)
+        result.problems.append(str(error))
+        return result
+    result.known = lists = known_here(record, data, plugins)
+    result.rebuilt = Rebuilt(record, arrays, lists.splits, read.version)
+    check = Check(result.rebuilt, lists)
     check.run()
-    found.problems, found.notes, found.metrics = check.problems, check.notes, check.metrics
-    return found
+    result.problems, result.notes, result.metrics = check.problems, check.notes, check.metrics
+    return result
 
 
 class Check:

@@ -105,9 +105,9 @@ def _protocol(record: Record, protocol: Protocol, known: Known) -> Iterator[str]
     ]
     if not family_of(protocol.family).ties:
         facts.append(("eval.tie_rule", record.identity.eval.tie_rule, "pessimistic"))
-    for what, said, wanted in facts:
-        if said != wanted:
-            yield f"{what} is {said}, and {wanted} in {identity.id}"
+    for what, said, right in facts:
+        if said != right:
+            yield f"{what} is {said}, and {right} in {identity.id}"
     if identity.variant not in protocol.variants:
         yield f"{identity.id} has no variant {identity.variant}: {', '.join(protocol.variants)}"
         return
@@ -121,11 +121,11 @@ def _plan(record: Record, protocol: Protocol, known: Known) -> Iterator[str]:
     if not splits:
         if not isinstance(protocol, Published):
             return
-        splits = [wanted.name for wanted in protocol.tests]
+        splits = [test.name for test in protocol.tests]
         k_shot = protocol.shots_of(identity.variant)
     if identity.splits != splits:
-        said, wanted = ", ".join(identity.splits), ", ".join(splits)
-        yield f"its splits are {said}, and {wanted} in {identity.id}"
+        said, right = ", ".join(identity.splits), ", ".join(splits)
+        yield f"its splits are {said}, and {right} in {identity.id}"
     if identity.k_shot != k_shot:
         yield f"k_shot is {identity.k_shot}, and {k_shot} in {identity.id}"
 

@@ -102,7 +102,7 @@ class MetricRef(Block):
     split: Name | None = Field(description="Its split; null: over all splits")
 
 
-class Metric(Block):
+class MetricBlock(Block):
     """One number. Values with the unit % lie in 0..100."""
 
     name: str = Field(description="Metric name, such as top1, hm, top1_mean, from the metric set")
@@ -127,7 +127,7 @@ class Metric(Block):
         return {k: v for k, v in content.items() if v is not None or k != "no_interval"}
 
     @model_validator(mode="after")
-    def _interval_holds(self) -> Metric:
+    def _interval_holds(self) -> MetricBlock:
         given = [self.ci_low, self.ci_high, self.ci_method, self.level]
         if len({item is None for item in given}) > 1:
             raise ValueError(f"{self.name}: ci_low, ci_high, ci_method and level go together")
@@ -211,7 +211,7 @@ class KeyReport(Block):
     names: list[str] = Field(max_length=20, description="The first 20")
 
 
-class LoadReport(Block):
+class LoadBlock(Block):
     """What loading the checkpoint left over."""
 
     missing_keys: KeyReport = Field(description="In the module, not in the file")

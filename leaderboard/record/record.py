@@ -22,8 +22,8 @@ from .blocks import (
     ErrorInfo,
     Exposure,
     KeyReport,
-    LoadReport,
-    Metric,
+    LoadBlock,
+    MetricBlock,
     MetricRef,
     Observed,
     PluginOrigin,
@@ -62,9 +62,9 @@ __all__ = [
     "Identity",
     "InitIdentity",
     "KeyReport",
-    "LoadReport",
+    "LoadBlock",
     "MethodIdentity",
-    "Metric",
+    "MetricBlock",
     "MetricRef",
     "Observed",
     "PluginOrigin",
@@ -116,7 +116,7 @@ class Record(Block):
     observed: Observed | None = Field(default=None, description="What only the run can know")
     data: dict[Name, SplitData] = Field(default={}, description="Split -> what was scored")
     exposure: Exposure | None = Field(default=None, description="What the weights saw before")
-    metrics: list[Metric] = Field(default=[], description="All numbers, from the metric set")
+    metrics: list[MetricBlock] = Field(default=[], description="All numbers, from the metric set")
     primary: str | None = Field(default=None, description="Name of the metric that ranks")
     per_class: dict[Name, dict[str, float]] = Field(
         default={}, description="Split -> class -> accuracy in %"
@@ -124,7 +124,7 @@ class Record(Block):
     aggregates: list[Aggregate] = Field(default=[], description="Parts of hm, top1_mean, ...")
     predictions: PredictionsFile | None = Field(default=None, description="From save_predictions")
     cost: Cost | None = Field(default=None, description="What it took")
-    load_report: LoadReport | None = Field(default=None, description="From loading a checkpoint")
+    load_report: LoadBlock | None = Field(default=None, description="From loading a checkpoint")
     error: ErrorInfo | None = Field(default=None, description="Set when status is failed")
 
     @model_validator(mode="after")
@@ -179,11 +179,11 @@ class Record(Block):
         """`k16` and the like for few-shot, else `main`."""
         return self.identity.protocol.variant
 
-    def metric(self, name: str, split: str | None = None) -> Metric | None:
+    def metric(self, name: str, split: str | None = None) -> MetricBlock | None:
         """The metric of this name and split, or None."""
         return next((m for m in self.metrics if (m.name, m.split) == (name, split)), None)
 
-    def primary_metric(self) -> Metric | None:
+    def primary_metric(self) -> MetricBlock | None:
         """The metric that ranks: over all splits, or of the only split."""
         if self.primary is None:
             return None

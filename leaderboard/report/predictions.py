@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...protocols.metrics import ranking, ranks
+from ...protocols.metrics import rankings, ranks
 from ..statistics.items import scores_of as scores_of
 
 Arrays = Mapping[str, np.ndarray]
@@ -21,7 +21,7 @@ PAIRS = 12
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ClipOutcomes:
     """Items with one right class. All arrays are [N], in the order of `ids`.
 
     Attributes:
@@ -46,7 +46,7 @@ def kind_of(arrays: Arrays) -> str:
     return "labels" if arrays["target"].ndim == 2 else "classes"
 
 
-def class_outcome(arrays: Arrays) -> Outcome:
+def class_outcome(arrays: Arrays) -> ClipOutcomes:
     """Of predictions of kind `classes`: the place of the right class and what stood against it."""
     scores, target = scores_of(arrays), arrays["target"].astype(np.int64)
     rows = np.arange(len(scores))
@@ -54,10 +54,10 @@ def class_outcome(arrays: Arrays) -> Outcome:
     others[rows, target] = -np.inf
     rival = others.argmax(1)
     margin = scores[rows, target] - others[rows, rival] if "scores" in arrays else None
-    return Outcome(arrays["ids"], target, ranks(scores, target) + 1, rival, margin)
+    return ClipOutcomes(arrays["ids"], target, ranks(scores, target) + 1, rival, margin)
 
 
-def confusions(outcome: Outcome, n_classes: int) -> np.ndarray:
+def confusions(outcome: ClipOutcomes, n_classes: int) -> np.ndarray:
     """How often a class was taken for another: int64 [K, K], true class by predicted class."""
     counts = np.zeros((n_classes, n_classes), np.int64)
     wrong = outcome.rank > 1
@@ -72,7 +72,7 @@ def top_pairs(counts: np.ndarray) -> list[list[int]]:
     return [pair for pair in pairs if pair[2]]
 
 
-def worst_clips(outcome: Outcome, limit: int) -> list[int]:
+def worst_clips(outcome: ClipOutcomes, limit: int) -> list[int]:
     """Places of the items that went worst: by rank, then by margin, then by id. Only wrong ones."""
     margin = np.zeros(len(outcome.rank)) if outcome.margin is None else outcome.margin
     order = np.lexsort((outcome.ids, margin, -outcome.rank))
@@ -107,7 +107,7 @@ class Queries:
         number: [C] which of its video's captions it is, from 0.
         rank: [C] place of the right video, from 1 (a compact file may hold halves).
         first: [C] the best video but for the right one; None where only ranks were kept.
-        back: [N] rank of the video's best own caption, from 1.
+        back: [N] rank of the video's captions, which count as the best of them, among those of all videos.
     """
 
     ids: np.ndarray
@@ -128,9 +128,7 @@ def queries(arrays: Arrays) -> Queries:
         return Queries(ids, video, number, padded[video, number], None, arrays.get("v2t_rank"))
     scores = arrays["scores"].astype(np.float64)
     columns = np.arange(len(video))
-    best = np.full(len(ids), -np.inf)
-    np.maximum.at(best, video, scores[video, columns])
     others = scores.copy()
     others[video, columns] = -np.inf
-    back = 1 + (others >= best[:, None]).sum(1)
-    return Queries(ids, video, number, ranking(scores.T, video).ranks(), others.argmax(0), back)
+    found = {way: one.ranks() for way, one in rankings(scores, video).items()}
+    return Queries(ids, video, number, found["t2v"], others.argmax(0), found["v2t"])

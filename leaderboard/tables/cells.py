@@ -8,7 +8,7 @@ from statistics import fmean, harmonic_mean, stdev
 from typing import Literal, NamedTuple
 
 from ...protocols.family import family_of
-from ..record.record import Metric, Record
+from ..record.record import MetricBlock, Record
 from ..statistics.intervals import seed_interval
 
 SHOTS = (2, 4, 8, 16)  # K of the published few-shot protocols; others get columns if they occur
@@ -47,7 +47,7 @@ class Column:
         named = self.rule != "primary" or self.metric in ("", record.primary)
         return named and self.variant in ("", record.variant)
 
-    def parts(self, record: Record) -> list[Metric] | None:
+    def parts(self, record: Record) -> list[MetricBlock] | None:
         """The metrics the number is made of; None if one is lacking."""
         if self.rule == "primary":
             metrics = [record.primary_metric()]
@@ -56,7 +56,7 @@ class Column:
         there = [metric for metric in metrics if metric is not None]
         return there if len(there) == len(metrics) else None
 
-    def combine(self, parts: list[Metric]) -> float:
+    def combine(self, parts: list[MetricBlock]) -> float:
         """The number of one record from its parts, in their unit."""
         values = [metric.value for metric in parts]
         return harmonic_mean(values) if self.rule == "hm" else fmean(values)
@@ -69,7 +69,7 @@ class Column:
         lower = not all(metric.higher_is_better for metric in metrics)
         return replace(self, unit=metrics[0].unit, lower=lower)
 
-    def interval_metric(self, record: Record) -> Metric | None:
+    def interval_metric(self, record: Record) -> MetricBlock | None:
         """The metric whose interval belongs to the number."""
         if self.rule == "split":
             return record.metric(self.metric, self.splits[0])
@@ -226,7 +226,7 @@ def fill(column: Column, records: list[Record]) -> Cell | None:
     return Cell(fmean(values), unit, interval, spread, marks, ids, tuple(values))
 
 
-def _stored(m: Metric | None) -> Interval | None:
+def _stored(m: MetricBlock | None) -> Interval | None:
     if m is None or m.ci_low is None or m.ci_high is None or m.ci_method is None or not m.level:
         return None
     return Interval(m.ci_low, m.ci_high, m.ci_method, m.level)

@@ -19,7 +19,7 @@ KINDS: dict[Kind, str] = {
     "training": "Training",
 }
 # family -> patterns of its protocols; those of Shapes and of users' own videos match none
-FAMILIES = {
+PATTERNS = {
     "zs": ("zs-ucf101*", "zs-hmdb51*", "zs-k600*"),
     "b2n": ("b2n-k400", "b2n-hmdb51*", "b2n-ucf101*", "b2n-ssv2*"),
     "fs": ("fs-hmdb51*", "fs-ucf101*", "fs-ssv2"),

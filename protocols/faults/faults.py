@@ -1,7 +1,7 @@
 """The known faults of published lists and evaluations, and those that touch a protocol.
 
 They stand in this folder, one file a kind, `<kind>.yaml`: a list of entries with the keys of `Fault`,
-without `kind`. Under `protocols` the id of a family stands for its patterns (`FAMILIES`).
+without `kind`. Under `protocols` the id of a family stands for its patterns (`PATTERNS`).
 
 scripts/write_faults.py makes the page docs/protocols/faults.md of this; the numbers in it are counted
 anew in tests/protocols/faults/test_fault_lists.py and test_fault_counts.py.
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from .fault import FAMILIES, KINDS, Fault, Kind
+from .fault import KINDS, PATTERNS, Fault, Kind
 
 if TYPE_CHECKING:
     FAULTS: tuple[Fault, ...]
@@ -114,4 +114,4 @@ def _fault(entry: Any, kind: Kind, place: str) -> Fault:
 def _spread(patterns: Iterable[str]) -> Iterable[str]:
     """The patterns, with those of a family in place of its id."""
     for pattern in patterns:
-        yield from FAMILIES.get(pattern, (pattern,))
+        yield from PATTERNS.get(pattern, (pattern,))

@@ -7,7 +7,7 @@ import pytest
 from made_runs import classes_of, make_run
 from pydantic import ValidationError
 from vclipbench.leaderboard.record.predictions import load_predictions
-from vclipbench.leaderboard.record.record import Metric as Stored
+from vclipbench.leaderboard.record.record import MetricBlock as Stored
 from vclipbench.leaderboard.record.record import parse_record, record_text
 from vclipbench.leaderboard.statistics.bootstrap import intervals
 from vclipbench.leaderboard.statistics.intervals import wilson
@@ -18,7 +18,7 @@ from vclipbench.leaderboard.statistics.run_metrics import (
     metric_entry,
     shares_sources,
 )
-from vclipbench.protocols.metrics import Items, Metric, Number, accuracy, joined, measured
+from vclipbench.protocols.metrics import Items, MetricBlock, Number, accuracy, joined, measured
 
 FAMILIES = ("zs-shapes", "b2n-shapes", "fs-shapes", "full-shapes", "ret-shapes", "ml-shapes")
 TOP1, TOP5 = accuracy(np.random.default_rng(0).normal(size=(60, 9)), np.arange(60) % 9, "test")
@@ -69,7 +69,7 @@ def test_items_of_predictions_are_those_that_the_run_had(tmp_path):
 
 
 def test_a_proportion_without_items_has_wilsons_interval_where_clips_share_no_source():
-    mine = Metric("mine", 40.0, "test", 60, hits=24)
+    mine = MetricBlock("mine", 40.0, "test", 60, hits=24)
     (interval,) = intervals_of([mine], shared=False)
     assert (interval.method, interval.low) == ("wilson", 100 * wilson(24, 60)[0])
     (reason,) = intervals_of([mine], shared=True)
@@ -81,11 +81,14 @@ def test_a_proportion_without_items_has_wilsons_interval_where_clips_share_no_so
 @pytest.mark.parametrize(
     ("metric", "words"),
     [
-        (Metric("auc", 0.7, "test", 60, unit=""), "does not say which items it is made of"),
-        (Metric("most", TOP5.value, None, 60, rule="max", parts=(TOP1, TOP5)), "own way, or of"),
-        (joined("m", [TOP1, Metric("mine", 1.0, "b", 2)], "mean"), "or of some without items"),
+        (MetricBlock("auc", 0.7, "test", 60, unit=""), "does not say which items it is made of"),
         (
-            Metric("top1_mean", 99.5, None, 120, rule="mean", parts=(TOP1, TOP1)),
+            MetricBlock("most", TOP5.value, None, 60, rule="max", parts=(TOP1, TOP5)),
+            "own way, or of",
+        ),
+        (joined("m", [TOP1, MetricBlock("mine", 1.0, "b", 2)], "mean"), "or of some without items"),
+        (
+            MetricBlock("top1_mean", 99.5, None, 120, rule="mean", parts=(TOP1, TOP1)),
             f"it is 99.5, and its items give {TOP1.value:g}",
         ),
     ],
@@ -108,7 +111,7 @@ def test_a_metric_of_a_plugin_with_items_has_an_interval():
 
 
 def test_the_entries_of_a_run_keep_their_order():
-    odd = Metric("auc", 0.7, "test", 60, unit="")
+    odd = MetricBlock("auc", 0.7, "test", 60, unit="")
     entries = metric_entries([odd, TOP1, odd, TOP5], shared=False)
     assert [entry["name"] for entry in entries] == ["auc", "top1", "auc", "top5"]
     assert [entry["ci_method"] for entry in entries] == [None, "wilson", None, "wilson"]
