@@ -7,8 +7,7 @@ import pytest
 from made_runs import classes_of, make_run
 from pydantic import ValidationError
 from vclipbench.leaderboard.record.predictions import load_predictions
-from vclipbench.leaderboard.record.record import MetricBlock as Stored
-from vclipbench.leaderboard.record.record import parse_record, record_text
+from vclipbench.leaderboard.record.record import MetricBlock, parse_record, record_text
 from vclipbench.leaderboard.statistics.bootstrap import intervals
 from vclipbench.leaderboard.statistics.intervals import wilson
 from vclipbench.leaderboard.statistics.items import items
@@ -18,7 +17,7 @@ from vclipbench.leaderboard.statistics.run_metrics import (
     metric_entry,
     shares_sources,
 )
-from vclipbench.protocols.metrics import Items, MetricBlock, Number, accuracy, joined, measured
+from vclipbench.protocols.metrics import Items, Metric, Number, accuracy, joined, measured
 
 FAMILIES = ("zs-shapes", "b2n-shapes", "fs-shapes", "full-shapes", "ret-shapes", "ml-shapes")
 TOP1, TOP5 = accuracy(np.random.default_rng(0).normal(size=(60, 9)), np.arange(60) % 9, "test")
@@ -69,7 +68,7 @@ def test_items_of_predictions_are_those_that_the_run_had(tmp_path):
 
 
 def test_a_proportion_without_items_has_wilsons_interval_where_clips_share_no_source():
-    mine = MetricBlock("mine", 40.0, "test", 60, hits=24)
+    mine = Metric("mine", 40.0, "test", 60, hits=24)
     (interval,) = intervals_of([mine], shared=False)
     assert (interval.method, interval.low) == ("wilson", 100 * wilson(24, 60)[0])
     (reason,) = intervals_of([mine], shared=True)
@@ -81,14 +80,14 @@ def test_a_proportion_without_items_has_wilsons_interval_where_clips_share_no_so
 @pytest.mark.parametrize(
     ("metric", "words"),
     [
-        (MetricBlock("auc", 0.7, "test", 60, unit=""), "does not say which items it is made of"),
+        (Metric("auc", 0.7, "test", 60, unit=""), "does not say which items it is made of"),
         (
-            MetricBlock("most", TOP5.value, None, 60, rule="max", parts=(TOP1, TOP5)),
+            Metric("most", TOP5.value, None, 60, rule="max", parts=(TOP1, TOP5)),
             "own way, or of",
         ),
-        (joined("m", [TOP1, MetricBlock("mine", 1.0, "b", 2)], "mean"), "or of some without items"),
+        (joined("m", [TOP1, Metric("mine", 1.0, "b", 2)], "mean"), "or of some without items"),
         (
-            MetricBlock("top1_mean", 99.5, None, 120, rule="mean", parts=(TOP1, TOP1)),
+            Metric("top1_mean", 99.5, None, 120, rule="mean", parts=(TOP1, TOP1)),
             f"it is 99.5, and its items give {TOP1.value:g}",
         ),
     ],
@@ -98,7 +97,7 @@ def test_a_metric_without_items_says_why_it_has_no_interval(metric, words):
     assert words in reason
     entry = metric_entry(metric, reason)
     assert entry["no_interval"] == reason
-    assert Stored.model_validate(entry).model_dump() == entry
+    assert MetricBlock.model_validate(entry).model_dump() == entry
     assert entry["ci_method"] is entry["ci_low"] is entry["stderr"] is None
 
 
@@ -111,7 +110,7 @@ def test_a_metric_of_a_plugin_with_items_has_an_interval():
 
 
 def test_the_entries_of_a_run_keep_their_order():
-    odd = MetricBlock("auc", 0.7, "test", 60, unit="")
+    odd = Metric("auc", 0.7, "test", 60, unit="")
     entries = metric_entries([odd, TOP1, odd, TOP5], shared=False)
     assert [entry["name"] for entry in entries] == ["auc", "top1", "auc", "top5"]
     assert [entry["ci_method"] for entry in entries] == [None, "wilson", None, "wilson"]
@@ -134,7 +133,7 @@ def test_the_reason_stands_in_a_record_only_where_there_is_one(tmp_path):
 def test_an_interval_and_a_reason_why_there_is_none_exclude_each_other():
     entry = metric_entries([TOP1], shared=False)[0]
     with pytest.raises(ValidationError, match="it has an interval, and no_interval says why not"):
-        Stored.model_validate(entry | {"no_interval": "none"})
+        MetricBlock.model_validate(entry | {"no_interval": "none"})
 
 
 def test_videos_that_share_a_source():
