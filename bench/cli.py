@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from typing import Annotated
 
 import typer
@@ -27,10 +28,9 @@ from .commands import (
     sweep,
     verify,
 )
-from .errors import INTERRUPTED, explained
+from .errors import FAILED, INTERRUPTED, explained
+from .plugin_errors import DEBUG, failure_of
 
-DEBUG = "VCLIPBENCH_DEBUG"
-"""Environment variable; 1: errors come with their traceback."""
 _REPEATED = ("--seed", "--set", "--prompt", "--prompts", "--plugin")
 
 app = typer.Typer(
@@ -102,12 +102,19 @@ def main() -> None:
         app(spread(sys.argv[1:]), prog_name="bench")
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
-    except Exception as error:
-        known = explained(error)
-        if known is None or os.environ.get(DEBUG) == "1":
+    except BaseException as error:
+        known, failure = explained(error), failure_of(error)
+        debug = os.environ.get(DEBUG) == "1"
+        if debug and failure and isinstance(error, SystemExit):
+            traceback.print_exception(error)  # raised, it would only end the process
+            sys.exit(FAILED)
+        if debug or not (known or failure):  # a bug of ours, or Typer's own exit
             raise
-        typer.secho(f"error: {known[0]}", fg=typer.colors.RED, err=True)
-        sys.exit(known[1])
+        sentence, code = known or (failure.sentence, FAILED)
+        typer.secho(f"error: {sentence}", fg=typer.colors.RED, err=True)
+        if failure and not known:
+            typer.echo("\n".join(failure.trace), err=True)
+        sys.exit(code)
 
 
 if __name__ == "__main__":

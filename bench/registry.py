@@ -30,6 +30,7 @@ KINDS = ("methods", "protocols", "datasets")
 BUILT_IN = "built in"
 _SOURCES: dict[str, Any] = {"methods": methods, "protocols": protocols, "datasets": catalog}
 Plugins = Sequence[str | Path]
+ROOT = Path(__file__).resolve().parents[1]  # of this package
 
 
 @dataclass(frozen=True)
@@ -150,6 +151,35 @@ def check_files(plugins: Plugins) -> None:
     for entry in _from_files("methods", plugins):
         if entry.error:
             raise UserError(f"plugin file {entry.origin} is broken: {entry.error}")
+
+
+def plugin_of(file: str) -> str | None:
+    """The plugin that a source file is of: a file of --plugin or an installed package; else None.
+
+    To a plugin belong its file, the modules beside it, and all of an installed package.
+    """
+    path = Path(file).resolve() if file else ROOT
+    if path.is_relative_to(ROOT):
+        return None
+    for own in _FILES:
+        if path == own or _beside(path, own.parent):
+            return str(own)
+    for group in KINDS:
+        for point in entry_points(group=_SOURCES[group].ENTRY_POINTS):
+            top = sys.modules.get(point.module.partition(".")[0])
+            folders = [Path(folder).resolve() for folder in getattr(top, "__path__", ())]
+            place = Path(getattr(top, "__file__", None) or ROOT).resolve()
+            if path == place or any(path.is_relative_to(folder) for folder in folders):
+                return _origin(point)
+    return None
+
+
+def _beside(path: Path, folder: Path) -> bool:
+    """Whether a file is a module in a folder, or of a package in it."""
+    if not path.is_relative_to(folder):
+        return False
+    first = folder / path.relative_to(folder).parts[0]
+    return first == path or (first / "__init__.py").is_file()
 
 
 def _builtin(kind: str) -> list[Registration]:

@@ -89,7 +89,7 @@ def _finding(requirement: str, check: Callable[[], Any], subject: Subject) -> Re
         return Result(requirement, PASS, note or "")
     except NotApplicable as left:
         return Result(requirement, *left.args)
-    except Exception as error:  # whatever the method does
+    except (Exception, SystemExit) as error:  # whatever the method does
         known = isinstance(error, Unmet) or explained(error)
         text = " ".join(str(error).split()) if known else one_line(error)
         return Result(requirement, FAIL, shorten(text, 200) + _place(error, subject))
