@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from .. import __version__
+from . import stopping
 from .commands import (
     audit,
     check,
@@ -29,7 +30,7 @@ from .commands import (
     verify,
 )
 from .errors import FAILED, INTERRUPTED, explained
-from .plugin_errors import DEBUG, failure_of
+from .plugin_errors import DEBUG, Failure, failure_of
 
 _REPEATED = ("--seed", "--set", "--prompt", "--prompts", "--plugin")
 
@@ -96,25 +97,35 @@ def spread(words: list[str]) -> list[str]:
 def main() -> None:
     """Run the command line; errors meant for the user become one sentence, without traceback.
 
-    Exit codes: 0 done, 1 the run failed, 2 bad usage, config or id, 130 stopped with Ctrl-C.
+    Exit codes: 0 done, 1 the run failed, 2 bad usage, config or id; 128 and its number if a signal
+    stopped it, which is 130 for Ctrl-C.
     """
+    stopping.listen()
     try:
         app(spread(sys.argv[1:]), prog_name="bench")
     except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
+        sys.exit(stopping.exit_code())
     except BaseException as error:
-        known, failure = explained(error), failure_of(error)
-        debug = os.environ.get(DEBUG) == "1"
-        if debug and failure and isinstance(error, SystemExit):
+        failure = failure_of(error)
+        if isinstance(error, SystemExit) and not failure:  # Typer's own exit
+            # 130 is what Typer makes of any KeyboardInterrupt
+            sys.exit(stopping.exit_code() if error.code == INTERRUPTED else error.code)
+        _tell(error, failure)
+
+
+def _tell(error: BaseException, failure: Failure | None) -> NoReturn:
+    """End with one sentence about an error, and with its traceback where that helps its author."""
+    known = explained(error)
+    if os.environ.get(DEBUG) == "1" or not (known or failure):  # or: a bug of ours
+        if isinstance(error, SystemExit):
             traceback.print_exception(error)  # raised, it would only end the process
             sys.exit(FAILED)
-        if debug or not (known or failure):  # a bug of ours, or Typer's own exit
-            raise
-        sentence, code = known or (failure.sentence, FAILED)
-        typer.secho(f"error: {sentence}", fg=typer.colors.RED, err=True)
-        if failure and not known:
-            typer.echo("\n".join(failure.trace), err=True)
-        sys.exit(code)
+        raise error
+    sentence, code = known or (failure.sentence if failure else "", FAILED)
+    typer.secho(f"error: {sentence}", fg=typer.colors.RED, err=True)
+    if failure and not known:
+        typer.echo("\n".join(failure.trace), err=True)
+    sys.exit(code)
 
 
 if __name__ == "__main__":
