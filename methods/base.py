@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
@@ -13,8 +13,10 @@ from mmengine.registry import Registry
 from torch import Tensor, nn
 
 from .backbone import Backbone
+from .batch import Batch
 from .checkpoint import LoadReport
 from .outputs import Devices, Features, NotRows, checked_features, checked_scores
+from .parts import Couples, Named, Pass, whole_loss
 
 __all__ = [
     "METHODS",
@@ -31,43 +33,6 @@ __all__ = [
 METHODS = Registry("method")
 
 Target = Literal["classes", "labels", "captions"]
-
-
-@dataclass
-class Batch:
-    """One training batch.
-
-    Attributes:
-        frames: float [B, T, 3, H, W], normalised.
-        texts: the prompts (already templated) of the K classes that the targets refer to; with
-            several templates K * P of them, class by class. In a `paired` batch: text i of video i.
-        targets: float [B, K]. Rows sum to 1 (smoothed or mixed labels are possible), unless
-            `multilabel`; the identity in a `paired` batch.
-        ids: names of the B videos, for messages.
-        templates: P, how many texts a class has.
-        paired: whether text i belongs to video i (captions) instead of classes shared by all.
-        multilabel: whether targets are 0/1 marks, any number in a row.
-        descriptions: B longer texts on the videos, where the data have them ("" where one is missing).
-        images: float [B, 1, 3, H, W], the middle frames; captions: their B captions.
-    """
-
-    frames: Tensor
-    texts: list[str]
-    targets: Tensor
-    ids: list[str] = field(default_factory=list)
-    templates: int = 1
-    paired: bool = False
-    multilabel: bool = False
-    descriptions: list[str] | None = None
-    images: Tensor | None = None
-    captions: list[str] | None = None
-
-    @property
-    def shares(self) -> Tensor:
-        """Targets as rows that sum to 1: of several marks in a row each has an equal share."""
-        if not self.multilabel:
-            return self.targets
-        return self.targets / self.targets.sum(-1, keepdim=True).clamp(min=1)
 
 
 @dataclass(frozen=True)
@@ -194,21 +159,83 @@ class Method(nn.Module):
         return scores
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
-        """Mean soft-target cross-entropy over the class prompts: {"loss": scalar, logged scalars}.
+        """The loss of a batch: {"loss": scalar, logged scalars}, its parts put together.
 
-        Pairs: the mean of the cross-entropies over texts and over videos. Several marks in a row share
-        the target.
+        The parts are `encode_rows`, `encode_shared` and `objective`, and where they are not enough
+        `narrow`, `passes`, `begin`, `begin_step` and `end_step`. A method that overrides `loss` instead is
+        trained by it as it is: group by group, with nothing that saves memory or repeated work.
 
         Raises:
             OutputError: features or scores of another shape, which would spread to the right one.
         """
-        text, targets = self.encode_classes(batch.texts, batch.templates), batch.shares
-        logits = scores_of(self, self.encode_video(batch.frames), text, *targets.shape)
+        return whole_loss(self, batch)
+
+    def encode_rows(self, batch: Batch) -> Named:
+        """Features of which row i belongs to video i: "video", of captions also "text"."""
+        rows = {"video": self.encode_video(batch.frames)}
+        return rows | {"text": self.encode_text(batch.texts)} if batch.paired else rows
+
+    def encode_shared(self, batch: Batch) -> Named:
+        """Features that all videos are compared to: "text" of the classes; nothing of captions.
+
+        They are made once for all groups of a step that have the same `texts`.
+        """
+        if batch.paired:
+            return {}
+        return {"text": self.encode_classes(batch.texts, batch.templates)}
+
+    def objective(self, features: Named, batch: Batch) -> dict[str, Tensor]:
+        """The loss on features of a batch: {"loss": scalar, logged scalars}.
+
+        Mean soft-target cross-entropy over the class prompts. Pairs: the mean of the cross-entropies over
+        texts and over videos. Several marks in a row share the target.
+
+        Args:
+            features: those of `encode_rows` and of `encode_shared`.
+            batch: its frames are not to be used: they may be those of other videos, or of none.
+        """
+        targets = batch.shares
+        logits = scores_of(self, features["video"], features["text"], *targets.shape)
         loss = -(targets * logits.log_softmax(-1)).sum(-1).mean()
         if batch.paired:
             loss = (loss - (targets * logits.log_softmax(0)).sum(0).mean()) / 2
         hits = (logits.argmax(-1) == targets.argmax(-1)).float().mean()
         return {"loss": loss, "top1": 100 * hits.detach()}
+
+    def couples(self, batch: Batch) -> Couples:
+        """What the videos of a batch have to do with each other in `objective`.
+
+        "nothing": it is a mean over videos, which may be taken in pieces; "group": it needs all videos of
+        the batch at once, as contrastive losses do. With an objective of its own a method is taken to
+        couple its group, unless it says otherwise.
+        """
+        own = type(self).objective is not Method.objective
+        return "group" if batch.paired or own else "nothing"
+
+    def narrow(self, batch: Batch) -> Batch:
+        """The batch with only those texts, and their targets, that its loss looks at."""
+        return batch
+
+    def passes(self, batch: Batch) -> Sequence[Pass]:
+        """At which weights the objective is reckoned.
+
+        What is drawn for a group is drawn here or in `narrow`: before them torch's generator is set to a
+        function of the run's seed and the group's number.
+        """
+        return (Pass(),)
+
+    def begin(self, batch: Batch) -> None:
+        """Called with the first group before anything is trained, on one device: others get its weights."""
+
+    def begin_step(self, batch: Batch) -> None:
+        """Called before the first forward pass of an optimiser step, on every device."""
+
+    def end_step(self, batch: Batch) -> None:
+        """Called behind the last backward pass of a step, before the optimiser's, on every device."""
+
+    def forward(self, name: str, *args: Any) -> Any:
+        """Call a function of this object by name, so that other weights can be put under it."""
+        return getattr(self, name)(*args)
 
     def cosines(self, scores: Tensor) -> Tensor | None:
         """Scores [B, N] as cosines, for the dual softmax of retrieval; None if they are made otherwise."""

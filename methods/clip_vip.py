@@ -12,11 +12,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .backbone import Backbone
-from .base import METHODS, Batch, Method, Stage, Target
+from .base import METHODS, Batch, Features, Method, Stage, Target
 from .blocks import heads, joined, require_vit, run_block
 from .checkpoint import LoadReport, WeightsError, load_strict, unwrap
 from .clip_vip_losses import LOSSES, WITH_CAPTIONS, WITH_IMAGES, Sources
 from .hf_clip import from_open_clip, to_open_clip
+from .parts import Couples, Named
 
 PREFIX = "clipmodel."
 """Stands before every key of the authors' file."""
@@ -121,56 +122,76 @@ class CLIPViP(Method):
         normed: Tensor = visual.ln_pre(tokens)
         return normed
 
-    def loss(self, batch: Batch) -> dict[str, Tensor]:
-        """The pretraining loss with middle frames, the loss for captions in a paired batch.
-
-        Batches of classes, for which the paper has no recipe, get the cross-entropy of `Method`. The
-        logit scale is kept in [0, ln 200]: before the forward pass in pretraining and after it
-        otherwise, as in the authors' code.
-
-        Returns:
-            {"loss": scalar}; with captions also "top1", how many clips of the batch found theirs, percent.
+    def encode_rows(self, batch: Batch) -> Named:
+        """Features by video: "video", with captions "text" [B, texts of a video, D], "caption", "image".
 
         Raises:
             ValueError: the loss needs images and their captions, and the batch has none.
         """
-        if batch.images is not None:
-            self._limit_scale()
-            return self._contrast(batch, self.options["pretraining_loss"])
-        result = (
-            self._contrast(batch, self.options["loss"]) if batch.paired else super().loss(batch)
-        )
-        self._limit_scale()
-        return result
-
-    def _contrast(self, batch: Batch, name: str) -> dict[str, Tensor]:
+        loss = self._loss_of(batch)
+        if loss is None:
+            return super().encode_rows(batch)
         texts, number = list(batch.texts), len(batch.frames)
-        image = caption = None
-        if name in WITH_CAPTIONS:
+        if loss in WITH_CAPTIONS:
             if batch.images is None or batch.captions is None:
                 raise ValueError(
-                    f"loss {name!r} needs the middle frames and their captions, which this batch has not"
+                    f"loss {loss!r} needs the middle frames and their captions, which this batch has not"
                 )
             texts += batch.captions
-        video, text = self.encode_video(batch.frames), self.encode_text(texts)
+        rows: dict[str, Features] = {"video": self.encode_video(batch.frames)}
+        text = self.encode_text(texts)
         assert isinstance(text, Tensor)
-        if name in WITH_CAPTIONS:
-            text, caption = text[:-number], text[-number:]
-        if name in WITH_IMAGES and batch.images is not None:
-            image = self.encode_video(batch.images)
+        if loss in WITH_CAPTIONS:
+            text, rows["caption"] = text[: len(text) - number], text[len(text) - number :]
+        rows["text"] = text.unflatten(0, (number, -1))
+        if loss in WITH_IMAGES and batch.images is not None:
+            rows["image"] = self.encode_video(batch.images)
+        return rows
+
+    def objective(self, features: Named, batch: Batch) -> dict[str, Tensor]:
+        """The pretraining loss with middle frames, the loss for captions in a paired batch.
+
+        Batches of classes, for which the paper has no recipe, get the cross-entropy of `Method`.
+
+        Returns:
+            {"loss": scalar}; also "top1", how many clips of the batch found their text, percent.
+        """
+        loss = self._loss_of(batch)
+        if loss is None:
+            return super().objective(features, batch)
+        rows = {name: part for name, part in features.items() if isinstance(part, Tensor)}
+        text = rows.pop("text").flatten(0, 1)
+        number = len(rows["video"])
         sources = Sources(
-            video=video,
             text=text,
             scale=self.clip.logit_scale.exp(),
-            image=image,
-            caption=caption,
             temperature=self.options["temperature"],
             margin=self.options["margin"],
             hard_negatives=self.options["hard_negatives"],
+            **rows,
         )
-        own = torch.arange(number, device=video.device)
-        found = (video @ text.T).argmax(1) // (len(text) // number) == own
-        return {"loss": LOSSES[name](sources), "top1": 100 * found.float().mean()}
+        own = torch.arange(number, device=text.device)
+        found = (sources.video @ text.T).argmax(1) // (len(text) // number) == own
+        return {"loss": LOSSES[loss](sources), "top1": 100 * found.float().mean()}
+
+    def _loss_of(self, batch: Batch) -> str | None:
+        """Name of the loss of a batch; None: classes."""
+        name = "pretraining_loss" if batch.images is not None else "loss"
+        return self.options[name] if batch.images is not None or batch.paired else None
+
+    def couples(self, batch: Batch) -> Couples:
+        """The group with captions: each clip is told from the others."""
+        return "nothing" if self._loss_of(batch) is None else "group"
+
+    def begin_step(self, batch: Batch) -> None:
+        """In pretraining keep the logit scale in [0, ln 200] before the forward pass, as the authors do."""
+        if batch.images is not None:
+            self._limit_scale()
+
+    def end_step(self, batch: Batch) -> None:
+        """In other trainings keep the logit scale in [0, ln 200] after it."""
+        if batch.images is None:
+            self._limit_scale()
 
     @torch.no_grad()
     def _limit_scale(self) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +15,12 @@ from torch import Tensor, nn
 
 from . import shapes_tiny
 from .backbone import Backbone
-from .base import METHODS, Batch, Method, Stage, Target, scores_of
+from .base import METHODS, Batch, Features, Method, Stage, Target, scores_of
 from .blocks import require_vit
 from .checkpoint import WeightsError
 from .language_model import SHAPES_LM, load_language_model
 from .multilabel_loss import asymmetric_loss, label_sample
+from .parts import Couples, Named, Pass
 from .soft_attributes import SoftAttributes, attributed_text, full_stop
 from .temporal_branch import branches, frame_features
 
@@ -92,10 +95,6 @@ class LLMMultilabel(Method):
         trains += ["clip.visual.transformer.*"] if self.options["finetune_vision"] else []
         return [Stage("fine-tune", trains=tuple(trains))]
 
-    def forward(self, frames: Tensor) -> Tensor:
-        """`encode_video`, as a call that other weights can be put under (`functional_call`)."""
-        return self.encode_video(frames)
-
     def encode_video(self, frames: Tensor) -> Tensor:
         """Clips [B, T, 3, H, W] -> unit rows [B, D]: project, average over frames, normalise."""
         features = frame_features(self.clip.visual, self.temporal, frames)
@@ -127,37 +126,80 @@ class LLMMultilabel(Method):
         """Scores without scale and bias."""
         return (scores - self.bias) / self.logit_scale.exp()
 
-    def loss(self, batch: Batch) -> dict[str, Tensor]:
-        """Loss of the batch with the regulariser: {"loss": scalar, logged scalars}.
+    def begin(self, batch: Batch) -> None:
+        """Set the bias once, at the first multi-label batch, from its labels and scores."""
+        if not batch.multilabel or self.bias.item() != self._bias_at_start:
+            return  # that it still has the value it was made with is the sign that nothing has trained it
+        some = self.narrow(batch)
+        with torch.no_grad():
+            text = self.encode_classes(some.texts, some.templates)
+            video = self.encode_video(batch.frames)
+            self._centre(video, text, batch.targets)
+
+    def narrow(self, batch: Batch) -> Batch:
+        """Of a multi-label batch the labels that `label_sample` draws."""
+        if not batch.multilabel:
+            return batch
+        chosen = label_sample(batch.targets, self.options["label_samples"])
+        p = batch.templates
+        texts = [text for k in chosen.tolist() for text in batch.texts[k * p : (k + 1) * p]]
+        return replace(
+            batch, texts=texts, targets=batch.targets[:, chosen.to(batch.targets.device)]
+        )
+
+    def passes(self, batch: Batch) -> Sequence[Pass]:
+        """With the regulariser "weight" a second pass, at weights between CLIP's and the own ones."""
+        if self.options["regulariser"] != "weight":
+            return (Pass(),)
+        low, high = self.options["interpolation_low"], self.options["interpolation_high"]
+        share = low + (high - low) * float(torch.rand(()))
+        weight = self.options["regulariser_weight"]
+        return Pass(), Pass(weight, partial(self._interpolated, share), "regulariser")
+
+    def encode_rows(self, batch: Batch) -> Named:
+        """Also "clip_video", CLIP's own features, where the regulariser needs them; constants."""
+        rows = super().encode_rows(batch)
+        if self.options["regulariser"] == "feature":
+            rows["clip_video"] = self._clip_video(batch.frames)
+            if batch.paired:
+                rows["clip_text"] = self._clip_text(batch.texts, 1)
+        return rows
+
+    def encode_shared(self, batch: Batch) -> Named:
+        """Also "clip_text", CLIP's own features of the labels, where the regulariser needs them."""
+        shared = super().encode_shared(batch)
+        if shared and self.options["regulariser"] == "feature":
+            shared["clip_text"] = self._clip_text(batch.texts, batch.templates)
+        return shared
+
+    def objective(self, features: Named, batch: Batch) -> dict[str, Tensor]:
+        """Loss of the batch with the regulariser "feature": {"loss": scalar, logged scalars}.
 
         Multi-label: binary cross-entropy or the asymmetric loss, mean over (video, label) pairs, on the
         labels that `label_sample` draws. Classes: cross-entropy with soft targets. Pairs: the mean of
-        the cross-entropies over texts and over videos.
+        the cross-entropies over texts and over videos. The regulariser is 1 - cos to CLIP's own features:
+        its mean over the videos plus its mean over the labels.
         """
-        texts, targets = batch.texts, batch.targets
-        if batch.multilabel:
-            chosen = label_sample(targets, self.options["label_samples"])
-            p = batch.templates
-            texts = [text for k in chosen.tolist() for text in texts[k * p : (k + 1) * p]]
-            targets = targets[:, chosen.to(targets.device)]
-        text = self.encode_classes(texts, batch.templates)
-        assert isinstance(text, Tensor)
-        video = self.encode_video(batch.frames)
-        if batch.multilabel:
-            self._centre(video, text, batch.targets)
-        loss, hits = self._task(video, text, targets, batch)
+        rows = {name: part for name, part in features.items() if isinstance(part, Tensor)}
+        video, text = rows["video"], rows["text"]
+        loss, hits = self._task(video, text, batch)
         logged = {} if hits is None else {"top1": 100 * hits}
-        extra = self._regulariser(batch, texts, video, text, targets)
-        if extra is not None:
+        if self.options["regulariser"] == "feature":
+            near = (video * rows["clip_video"]).sum(-1).mean()
+            extra = 2 - near - (text * rows["clip_text"]).sum(-1).mean()
             logged["regulariser"] = extra.detach()
             loss = loss + self.options["regulariser_weight"] * extra
         return {"loss": loss, **logged}
 
-    def _task(
-        self, video: Tensor, text: Tensor, targets: Tensor, batch: Batch
-    ) -> tuple[Tensor, Tensor | None]:
+    def couples(self, batch: Batch) -> Couples:
+        """The group with captions only: each clip is told from the others."""
+        return "group" if batch.paired else "nothing"
+
+    def _task(self, video: Tensor, text: Tensor, batch: Batch) -> tuple[Tensor, Tensor | None]:
         """The loss without regulariser, and the share of right first answers where there is one."""
-        logits, o = scores_of(self, video, text, *targets.shape).float(), self.options
+        targets, o = batch.targets, self.options
+        logits = scores_of(self, video, text, *targets.shape)
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
         if batch.multilabel:
             if not o["asymmetric"]:
                 return F.binary_cross_entropy_with_logits(logits, targets), None
@@ -168,53 +210,33 @@ class LLMMultilabel(Method):
             loss = (loss - (targets * logits.log_softmax(0)).sum(0).mean()) / 2
         return loss, (logits.argmax(-1) == targets.argmax(-1)).float().mean().detach()
 
-    @torch.no_grad()
-    def _centre(self, video: Tensor, text: Tensor, targets: Tensor) -> None:
-        """Set b once, at the first multi-label batch: the mean log-odds become those of the prior.
+    def _centre(self, video: Tensor, text: Features, targets: Tensor) -> None:
+        """Set b so that the mean log-odds are those of the prior.
 
         Cosines of CLIP are far from zero for any pair, so the prior's log-odds alone would be no start.
-        That b still has the value it was made with is the sign that nothing has trained it.
         """
-        if float(self.bias) != self._bias_at_start:
-            return
         prior = self.options["label_prior"] or float(targets.float().mean())
         mean = float((self.scores(video, text) - self.bias).mean())
         self.bias.fill_(_log_odds(min(max(prior, 1e-4), 0.5)) - mean)
 
-    def _regulariser(
-        self, batch: Batch, texts: list[str], video: Tensor, text: Tensor, targets: Tensor
-    ) -> Tensor | None:
-        kind = self.options["regulariser"]
-        if kind == "feature":
-            return self._feature_distance(batch, texts, video, text)
-        if kind == "weight":
-            low, high = self.options["interpolation_low"], self.options["interpolation_high"]
-            share = low + (high - low) * float(torch.rand(()))
-            mixed = self._interpolated(share)
-            between = torch.func.functional_call(self, mixed, (batch.frames,))
-            return self._task(between, text, targets, batch)[0]
-        return None
+    @torch.no_grad()
+    def _clip_video(self, frames: Tensor) -> Tensor:
+        """CLIP's own features of clips, unit rows [B, D]."""
+        prefix = "clip.visual."
+        own = {
+            k.removeprefix(prefix): v for k, v in self.original().items() if k.startswith(prefix)
+        }
+        b, t = frames.shape[:2]
+        features = torch.func.functional_call(self.clip.visual, own, (frames.flatten(0, 1),))
+        return F.normalize(features.view(b, t, -1).mean(1), dim=-1)
 
-    def _feature_distance(
-        self, batch: Batch, texts: list[str], video: Tensor, text: Tensor
-    ) -> Tensor:
-        """1 - cos to CLIP's own features: its mean over the videos plus its mean over the labels."""
-        with torch.no_grad():
-            prefix = "clip.visual."
-            own = {
-                k.removeprefix(prefix): v
-                for k, v in self.original().items()
-                if k.startswith(prefix)
-            }
-            b, t = batch.frames.shape[:2]
-            inputs = (batch.frames.flatten(0, 1),)
-            frames = torch.func.functional_call(self.clip.visual, own, inputs)
-            video0 = F.normalize(frames.view(b, t, -1).mean(1), dim=-1)
-            text0 = self.backbone.text_features([full_stop(x) for x in texts])
-            text0 = F.normalize(text0, dim=-1)
-            if batch.templates > 1:
-                text0 = F.normalize(text0.unflatten(0, (-1, batch.templates)).mean(1), dim=-1)
-        return 2 - (video * video0).sum(-1).mean() - (text * text0).sum(-1).mean()
+    @torch.no_grad()
+    def _clip_text(self, texts: Sequence[str], templates: int) -> Tensor:
+        """CLIP's own features of labels, unit rows [K, D]."""
+        rows = F.normalize(self.backbone.text_features([full_stop(x) for x in texts]), dim=-1)
+        if templates == 1:
+            return rows
+        return F.normalize(rows.unflatten(0, (-1, templates)).mean(1), dim=-1)
 
     def _interpolated(self, share: float) -> dict[str, Tensor]:
         """Weights share * CLIP + (1 - share) * own of the trained shared parameters.

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from .backbone import Backbone
-from .base import METHODS, Batch, Features, Method, Stage, Target, scores_of
+from .base import METHODS, Batch, Features, Method, Stage, Target
 from .blocks import frame_tokens, heads, joined, require_vit, run_block
 from .checkpoint import LoadReport, WeightsError, load_strict, unwrap
+from .parts import Couples, Named, Pass
 
 _TRAINS = ("clip.visual.*", "clip.logit_scale")
 _NOT_WEIGHTS = ("input_resolution", "context_length", "vocab_size")  # entries of OpenAI's archives
@@ -73,46 +74,30 @@ class OpenVCLIP(Method):
         """Means over the frames of logit scale times cosine: the rows of `video` are no unit rows."""
         return super().scores(video, text)
 
-    def loss(self, batch: Batch) -> dict[str, Tensor]:
+    def passes(self, batch: Batch) -> Sequence[Pass]:
         """The objective at the weights W, and at a random point V between W and CLIP's weights C.
 
         V = alpha C + (1 - alpha) W, alpha ~ U(interpolation_low, interpolation_high); the loss is
         L(W) + interpolation_weight * L(V). Its gradient is g(W) + interpolation_weight * g(V), as in
         the authors' code, or with `chain_rule` what it is by calculus: g(V) times (1 - alpha).
 
-        Returns:
-            "loss", "top1", and of the second pass "interpolated", L(V), and "alpha"; scalars.
+        Logged of the second pass: "interpolated", L(V), and "alpha".
         """
-        text = self.text_rows(batch)
-        result: dict[str, Tensor] = self(batch, text)
         weight = self.options["interpolation_weight"]
         if weight == 0:
-            return result
+            return (Pass(),)
         low, high = self.options["interpolation_low"], self.options["interpolation_high"]
         alpha = low + (high - low) * torch.rand(()).item()
-        second = functional_call(self, self._interpolated(alpha), (batch, text))["loss"]
-        return result | {
-            "loss": result["loss"] + weight * second,
-            "interpolated": second.detach(),
-            "alpha": torch.tensor(alpha),
-        }
+        at = partial(self._interpolated, alpha)
+        return Pass(), Pass(weight, at, "interpolated", {"alpha": alpha})
 
-    def text_rows(self, batch: Batch) -> dict[str, Tensor]:
-        """What the frozen text encoder gives for a batch, the same in both passes: "classes" [K, D]."""
-        return {"classes": self._class_rows(batch)}
+    def encode_shared(self, batch: Batch) -> Named:
+        """What the frozen text encoder gives for the classes, the same in both passes: "text" [K, D]."""
+        return {"text": self._class_rows(batch)}
 
-    def forward(self, batch: Batch, text: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The objective at the weights as they are: {"loss": scalar, logged scalars}."""
-        return self.objective(self.encode_video(batch.frames), text, batch.shares)
-
-    def objective(
-        self, video: Tensor, text: dict[str, Tensor], targets: Tensor
-    ) -> dict[str, Tensor]:
-        """Mean cross-entropy of B videos [B, D] with K classes under targets [B, K]."""
-        logits = scores_of(self, video, text["classes"], *targets.shape)
-        loss = -(targets * logits.log_softmax(-1)).sum(-1).mean()
-        hits = (logits.argmax(-1) == targets.argmax(-1)).float().mean()
-        return {"loss": loss, "top1": 100 * hits.detach()}
+    def couples(self, batch: Batch) -> Couples:
+        """Nothing: videos meet classes only."""
+        return "nothing"
 
     def _interpolated(self, alpha: float) -> dict[str, Tensor]:
         """The weights V by name. The text encoder is left out: its features are CLIP's in both passes."""
@@ -190,8 +175,8 @@ class OpenVCLIPPlus(OpenVCLIP):
         super().__init__(backbone, **options)
         _require_number("alignment_weight", options["alignment_weight"], 0, float("inf"))
 
-    def text_rows(self, batch: Batch) -> dict[str, Tensor]:
-        """Also "descriptions", unit rows [B, D], zero where there is none.
+    def encode_rows(self, batch: Batch) -> Named:
+        """Also "descriptions", unit rows [B, D], zero where there is none; constants.
 
         Raises:
             ValueError: the batch has no descriptions.
@@ -201,21 +186,27 @@ class OpenVCLIPPlus(OpenVCLIP):
                 "open-vclip++ learns from descriptions of the training videos and got none; "
                 "set data.descriptions to a file made by scripts/describe_videos.py"
             )
-        rows = super().text_rows(batch)
         texts = [text.strip() for text in batch.descriptions]
-        return rows | {"descriptions": self._description_rows(texts).to(rows["classes"].device)}
+        self._forget_old_text()
+        rows = self._description_rows(texts).to(self.device)
+        return {**super().encode_rows(batch), "descriptions": rows}
 
-    def objective(
-        self, video: Tensor, text: dict[str, Tensor], targets: Tensor
-    ) -> dict[str, Tensor]:
+    def objective(self, features: Named, batch: Batch) -> dict[str, Tensor]:
         """Cross-entropy + alignment_weight * InfoNCE between videos and their descriptions."""
-        result = super().objective(video, text, targets)
+        result = super().objective(features, batch)
+        video, described = features["video"], features["descriptions"]
+        assert isinstance(video, Tensor)
+        assert isinstance(described, Tensor)
         scale = self.clip.logit_scale.exp()
-        alignment = info_nce(F.normalize(video, dim=-1), text["descriptions"], scale)
+        alignment = info_nce(F.normalize(video, dim=-1), described, scale)
         return result | {
             "loss": result["loss"] + self.options["alignment_weight"] * alignment,
             "alignment": alignment.detach(),
         }
+
+    def couples(self, batch: Batch) -> Couples:
+        """The group: each video is told from the other ones by its description."""
+        return "group"
 
     def _description_rows(self, texts: list[str]) -> Tensor:
         kept = self._descriptions
@@ -284,24 +275,14 @@ class _Windows(torch.autograd.Function):
 def info_nce(video: Tensor, text: Tensor, scale: Tensor) -> Tensor:
     """Symmetric InfoNCE between unit rows [B, D] of videos and of their texts: mean of both directions.
 
-    Videos whose text row is zero are left out; with fewer than two others the loss is 0. In
-    distributed training the rows of all devices count.
+    Videos whose text row is zero are left out; with fewer than two others the loss is 0.
     """
-    video, text = _of_all_devices(video), _of_all_devices(text)
     described = text.any(-1)
     if int(described.sum()) < 2:
         return 0 * video.sum()
     logits = scale * video[described] @ text[described].T
     pairs = torch.arange(len(logits), device=logits.device)
     return (F.cross_entropy(logits, pairs) + F.cross_entropy(logits.T, pairs)) / 2
-
-
-def _of_all_devices(rows: Tensor) -> Tensor:
-    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
-        return rows
-    from torch.distributed.nn.functional import all_gather
-
-    return torch.cat(all_gather(rows))
 
 
 @contextmanager

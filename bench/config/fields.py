@@ -47,7 +47,7 @@ Positive = Annotated[Integer, Field(ge=1)]
 NonNegative = Annotated[Real, Field(ge=0)]
 Share = Annotated[Real, Field(ge=0, le=1)]
 Decay = Annotated[Real, Field(ge=0, lt=1)]
-Precision = Literal["fp32", "amp"]
+Precision = Literal["fp32", "amp", "bf16"]
 
 
 class Section(BaseModel):

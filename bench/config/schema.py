@@ -14,6 +14,7 @@ from pydantic import (
     ValidationInfo,
     create_model,
     field_validator,
+    model_validator,
 )
 from pydantic.fields import FieldInfo
 
@@ -179,7 +180,17 @@ class Train(Section):
         default=64, description="videos per optimiser step, all devices together"
     )
     micro_batch: Positive | None = Field(
-        default=None, description="videos per forward pass, divides batch_size; null: batch_size"
+        default=None,
+        description="videos of a group, in which videos are mixed and contrasted; divides batch_size; "
+        "null: batch_size",
+    )
+    last_batch: Literal["drop", "keep"] = Field(
+        default="drop",
+        description="an epoch's videos that fill no batch: dropped, or a smaller batch",
+    )
+    devices: Positive | None = Field(
+        default=None,
+        description="devices of the authors, if they count the learning rate in the micro-batches of one",
     )
     optimiser: Literal["adamw", "adamw-late-decay"] = Field(
         default="adamw",
@@ -219,7 +230,9 @@ class Train(Section):
     grad_clip: Annotated[Real, Field(gt=0)] | None = Field(
         default=None, description="largest gradient norm; null: not clipped"
     )
-    precision: Precision = Field(default="fp32", description="fp32, or mixed precision")
+    precision: Precision = Field(
+        default="fp32", description="fp32; amp: half precision with loss scaling, GPU only; bf16"
+    )
     sampling: Literal["segments", "stride-pyav", "stride-torchvision", "linspace"] = Field(
         default="segments",
         description="training frames: one at a random place of each equal segment, or as an authors' code",
@@ -243,6 +256,13 @@ class Train(Section):
         if value is not None and batch is not None and batch % value:
             raise ValueError(f"{value} does not divide train.batch_size {batch}")
         return value
+
+    @model_validator(mode="after")
+    def _fits(self) -> Train:
+        groups = self.batch_size // (self.micro_batch or self.batch_size)
+        if self.last_batch == "keep" and groups > 1:
+            raise ValueError("last_batch: keep needs one group a batch (train.micro_batch null)")
+        return self
 
 
 def _first(error: ValidationError) -> str:
@@ -279,7 +299,9 @@ class Evaluation(Section):
     """How features and scores are computed."""
 
     batch_size: Positive = Field(default=32, description="views per forward pass")
-    precision: Precision = Field(default="fp32", description="fp32, or mixed precision")
+    precision: Precision = Field(
+        default="fp32", description="fp32; amp: half precision with loss scaling, GPU only; bf16"
+    )
     patching: list[Share] = Field(
         default=[0.0],
         description="shares r of CLIP in the tested weights, r CLIP + (1 - r) trained; a run for each",

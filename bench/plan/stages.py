@@ -23,6 +23,15 @@ if TYPE_CHECKING:
     from ..config.schema import RunConfig, Train
 
 
+# settings of train that came after records: as they were before they are not in an identity
+_LATER = ("last_batch", "devices")
+
+
+def steps_of(videos: int, train: Train) -> Steps:
+    """The optimiser steps of a recipe on a list of so many videos."""
+    return Steps.of(videos, train.epochs, train.batch_size, train.micro_batch, train.last_batch)
+
+
 @dataclass(frozen=True)
 class StagePlan:
     """One stage, planned.
@@ -48,6 +57,9 @@ class StagePlan:
         settings = self.train.model_dump(
             mode="json", exclude={"checkpoint_every", "batch_size", "micro_batch"}
         )
+        for name in _LATER:
+            if settings[name] == type(self.train).model_fields[name].default:
+                del settings[name]
         averaged = self.train.average_from is not None
         return {
             **settings,
@@ -93,7 +105,7 @@ def plan_stages(
                 f"train.average_from {train.average_from} is beyond train.epochs {train.epochs}"
             )
         split = replace(split, samples=split.present if config.data.videos else split.samples)
-        steps = Steps.of(len(split.samples), train.epochs, train.batch_size, train.micro_batch)
+        steps = steps_of(len(split.samples), train)
         templates = _templates(stage, config, protocol)
         maker = _method_part(stage, start["method"], plugins)
         code = training_code(maker["name"], plugins)

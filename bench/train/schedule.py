@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from mmengine.optim.scheduler.lr_scheduler import LRSchedulerMixin
 from mmengine.optim.scheduler.param_scheduler import _ParamScheduler
+
+if TYPE_CHECKING:
+    from ..config.schema import Train
+    from ..plan.steps import Steps
 
 
 def factor(kind: str, step: int, total: int, warmup: int, floor: float) -> float:
@@ -46,8 +52,42 @@ def _counted_from_one(kind: str, step: int, total: int, warmup: int) -> float:
     return 1 - progress if kind == "linear" else 0.5 * (1 + math.cos(math.pi * progress))
 
 
+@dataclass(frozen=True)
+class Ticks:
+    """How ViFi-CLIP's code counts: in the micro-batches of one of its devices, not in optimiser steps.
+
+    The rate of a step was set behind the one before, from the number of that one's last micro-batch, and
+    micro-batches that fill no step at the end of an epoch count too (main.py of muzairkhattak/ViFi-CLIP).
+
+    Attributes:
+        per_step: micro-batches of a step. per_epoch: of an epoch. steps: optimiser steps of an epoch.
+    """
+
+    per_step: int
+    per_epoch: int
+    steps: int
+
+    @classmethod
+    def of(cls, steps: Steps, devices: int) -> Ticks:
+        """Those of a recipe whose authors had so many devices; each had whole micro-batches only."""
+        per_step = max(1, steps.accumulate // devices)
+        per_epoch = -(-steps.videos // devices) // steps.micro
+        return cls(per_step, max(per_epoch, per_step * steps.per_epoch), steps.per_epoch)
+
+    def __call__(self, step: int) -> int:
+        """What optimiser step `step` (0-based) takes its rate from."""
+        if step == 0:
+            return 0
+        epoch, place = divmod(step - 1, self.steps)
+        return epoch * self.per_epoch + (place + 1) * self.per_step - 1
+
+
 class FactorLR(LRSchedulerMixin, _ParamScheduler):  # type: ignore[misc]
-    """`factor` for mmengine's Runner; iterations are micro-batches, `accumulate` of them make a step."""
+    """`factor` for mmengine's Runner, whose iterations are optimiser steps.
+
+    Args:
+        total, warmup: in steps, or in ticks where those are counted.
+    """
 
     def __init__(
         self,
@@ -56,14 +96,30 @@ class FactorLR(LRSchedulerMixin, _ParamScheduler):  # type: ignore[misc]
         total: int,
         warmup: int,
         floor: float,
-        accumulate: int = 1,
+        ticks: Callable[[int], int] = int,
         **kwargs: Any,
     ):
         self.kind, self.total, self.warmup = kind, total, warmup
-        self.floor, self.accumulate = floor, accumulate
+        self.floor, self.ticks = floor, ticks
         super().__init__(optimizer, by_epoch=False, **kwargs)
 
+    def state_dict(self) -> dict[str, Any]:
+        """What changes; the rest follows from the recipe."""
+        return {k: v for k, v in super().state_dict().items() if k != "ticks"}
+
     def _get_value(self) -> list[float]:
-        step = self.last_step // self.accumulate
-        share = factor(self.kind, min(step, self.total), self.total, self.warmup, self.floor)
+        at = min(self.ticks(self.last_step), self.total)
+        share = factor(self.kind, at, self.total, self.warmup, self.floor)
         return [base * share for base in self.base_values]
+
+
+def schedule_of(optimiser: Any, train: Train, steps: Steps) -> FactorLR:
+    """The schedule of a recipe."""
+    ticks = Ticks.of(steps, train.devices) if train.devices else None
+    per_epoch = ticks.per_epoch if ticks else steps.per_epoch
+    total = train.epochs * per_epoch if ticks else steps.total
+    warmup = round(train.warmup_epochs * per_epoch)
+    if train.warmup_share is not None:
+        warmup = int(train.warmup_share * total)
+    kind, floor = train.schedule, train.min_lr_ratio
+    return FactorLR(optimiser, kind, total, warmup, floor, ticks or int)

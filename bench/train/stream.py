@@ -1,20 +1,20 @@
-"""The training stream: micro-batch number -> data, a pure function of (list, recipe, seed)."""
+"""The training stream: group number -> data, a pure function of (list, recipe, seed)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import Dataset
 
 from ...datasets.video.read import VideoError, read_clip
 from ...datasets.video.sampling import FrameSampler, Timing, sample_rng
 from ...datasets.video.transforms import Augment
 from ..loading import on_bad
-from ..plan.steps import Steps
+from ..plan.stages import steps_of
 from .mixing import mix
 
 if TYPE_CHECKING:
@@ -33,7 +33,11 @@ class _WithMiddle(FrameSampler):
 
 
 class TrainStream(Dataset[dict[str, Any]]):
-    """Item i is micro-batch i of a stage, whichever worker makes it, and in whatever order."""
+    """Item i is group i of a stage, whichever worker makes it, and in whatever order.
+
+    Attributes:
+        own: size of a group -> which of its videos this process has; the frames of others are left out.
+    """
 
     def __init__(
         self,
@@ -46,24 +50,29 @@ class TrainStream(Dataset[dict[str, Any]]):
         self.planned, self.samples, self.config, self.seed = planned, list(samples), config, seed
         self.preprocess, self.train = preprocess, planned.train
         self.augment = Augment(**planned.train.augment.model_dump())
-        train = planned.train
-        self.steps = Steps.of(len(self.samples), train.epochs, train.batch_size, train.micro_batch)
+        self.steps = steps_of(len(self.samples), planned.train)
+        self.own: Callable[[int], range] = range
 
     def __len__(self) -> int:
-        return self.steps.total * self.steps.accumulate
+        return self.steps.groups
 
     def samples_of(self, number: int) -> tuple[int, list[Sample]]:
-        """Epoch and videos of micro-batch `number`."""
-        step, part = divmod(number, self.steps.accumulate)
-        epoch, place = divmod(step, self.steps.per_epoch)
+        """Epoch and videos of group `number`."""
+        epoch, places = self.steps.place(number)
         order = sample_rng(self.seed, "order", epoch).permutation(len(self.samples))
-        start = place * self.steps.batch + part * self.steps.micro
-        return epoch, [self.samples[i] for i in order[start : start + self.steps.micro]]
+        return epoch, [self.samples[i] for i in order[places.start : places.stop]]
+
+    @property
+    def mixes(self) -> bool:
+        """Whether videos of a group are mixed with each other."""
+        return bool(self.train.mixup or self.train.cutmix) and self.planned.split.kind != "labels"
 
     def __getitem__(self, number: int) -> dict[str, Any]:
         epoch, samples = self.samples_of(number)
+        own = self.own(len(samples)) or range(1)  # one for its shape, where a process has none
+        read = samples if self.mixes else samples[own.start : own.stop]
         try:
-            frames = torch.stack([self._read(sample, epoch) for sample in samples])
+            frames = torch.stack([self._read(sample, epoch) for sample in read])
         except VideoError as error:  # as data: an exception would leave a worker as a traceback
             return {"error": str(error)}
         item: dict[str, Any] = {"frames": frames, "ids": [s.id for s in samples]}
@@ -73,7 +82,10 @@ class TrainStream(Dataset[dict[str, Any]]):
         if any(s.description for s in samples):
             item["descriptions"] = [s.description for s in samples]
         if self.planned.stage.texts == "classes":
-            return item | self._labels(item["frames"], samples, number)
+            item |= self._labels(item["frames"], samples, number)
+            if self.mixes:
+                item["frames"] = item["frames"][own.start : own.stop]
+            return item
         texts = [self._caption(sample, epoch) for sample in samples]
         return item | {"texts": texts, "targets": torch.eye(len(samples))}
 
@@ -112,16 +124,3 @@ class TrainStream(Dataset[dict[str, Any]]):
             on_bad=on_bad(data.on_bad_video),
         )
         return torch.from_numpy(self.augment.apply(clip.frames, self.preprocess, rng))
-
-
-class FromStep(Sampler[int]):
-    """0, 1, 2, ... from `start`: the position to resume at."""
-
-    def __init__(self, length: int):
-        self.length, self.start = length, 0
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(range(self.start, self.length))
-
-    def __len__(self) -> int:
-        return self.length - self.start

@@ -97,7 +97,8 @@ def _train(
     device: torch.device,
     tell: Tell,
 ) -> None:
-    from .train import LAST, train_stage
+    from .hooks import LAST
+    from .train import train_stage
 
     method = plan.method.to(device)
     stream = TrainStream(planned, samples, plan.resolved.config, plan.preprocess, plan.seed)
