@@ -201,7 +201,7 @@ class Execution:
             note = " ".join(f"{k} {v:.3g}" for k, v in values.items())
             bar.update(task, completed=step, note=note)
 
-        trainings.obtain(self.store.root, plan, planned, samples, self.device, tell)
+        trainings.obtain(self.store.root, plan, planned, samples, self.device, tell, self.how)
         bar.remove_task(task)
         if done:
             console.print(f"{name} {planned.id} found: not trained again")

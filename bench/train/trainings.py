@@ -6,7 +6,8 @@ import csv
 import json
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from safetensors.torch import load_file, save_file
 from ...methods.checkpoint import load_strict
 from ..errors import RunFailed
 from ..plan.prompts import prompts_of
+from .groups import How
 from .stream import TrainStream
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from ...protocols.split import Sample
     from ..plan.plan import RunPlan
     from ..plan.stages import StagePlan
+    from ..ranks import Ranks
 
 Tell = Callable[[int, dict[str, float]], None]
 FINAL = "final.safetensors"
@@ -48,8 +51,11 @@ def obtain(
     samples: list[Sample],
     device: torch.device,
     tell: Tell,
+    how: How | None = None,
 ) -> None:
     """Load what a stage learns into `plan.method`, training (or going on with it) if need be.
+
+    Of several processes the first one looks, locks and writes; all train, and all read what came of it.
 
     The stages before it must have been obtained. Kept: `final.safetensors` (what learned),
     `training.json` (what defines it), `log.csv`; the resumable checkpoint is removed at the end.
@@ -58,18 +64,30 @@ def obtain(
         Stopped, TrainingDiverged, VideoError: see `train_stage`.
         RunFailed: another process is busy with the same training, or the disk is full.
     """
+    how = how or How()
     folder = folder_of(root, planned)
     folder.mkdir(parents=True, exist_ok=True)
+    with _alone(folder, planned, how.ranks):
+        if how.ranks.share(not (folder / FINAL).is_file()):
+            _train(folder, plan, planned, samples, device, tell, how)
+        how.ranks.wait()
+    load_learned(plan.method, load_file(folder / FINAL), f"training {planned.id}")
+    plan.method.to(device).eval()
+
+
+@contextmanager
+def _alone(folder: Path, planned: StagePlan, ranks: Ranks) -> Iterator[None]:
+    """No other run makes the same training meanwhile."""
+    if not ranks.first:
+        yield
+        return
     try:
         with FileLock(folder / "lock", timeout=0):
-            if not (folder / FINAL).is_file():
-                _train(folder, plan, planned, samples, device, tell)
+            yield
     except Timeout:
         raise RunFailed(
             f"training {planned.id} is being made by another process ({folder}); wait for it"
         ) from None
-    load_learned(plan.method, load_file(folder / FINAL), f"training {planned.id}")
-    plan.method.to(device).eval()
 
 
 def learned(method: Method, stages: Sequence[StagePlan]) -> dict[str, Tensor]:
@@ -96,34 +114,44 @@ def _train(
     samples: list[Sample],
     device: torch.device,
     tell: Tell,
+    how: How,
 ) -> None:
     from .hooks import LAST
     from .train import train_stage
 
     method = plan.method.to(device)
     stream = TrainStream(planned, samples, plan.resolved.config, plan.preprocess, plan.seed)
-    about = plan.identity.model_dump(mode="json", include={"backbone", "init", "preprocess"})
-    about |= {"method": planned.method, "stage": planned.stage.name, "train": planned.describe()}
-    about |= {"seed": plan.seed, "code_digest": planned.code_digest}
-    (folder / "training.json").write_text(json.dumps(about, indent=1, sort_keys=True) + "\n")
-    _check_space(folder, method, planned)
     texts = prompts_of(planned.split.classes, planned.templates)
-    with (folder / "log.csv").open("a", newline="") as file:
-        log = csv.writer(file)
+    first = how.ranks.first
+    if first:
+        _write_about(folder, plan, planned)
+        _check_space(folder, method, planned)
+    with (folder / "log.csv").open("a", newline="") if first else nullcontext() as file:
+        log = csv.writer(file) if file else None
 
         def note(step: int, values: dict[str, float]) -> None:
-            log.writerow([step, *(f"{k}={v:.6g}" for k, v in values.items())])
-            file.flush()
+            if log is not None and file is not None and values:
+                log.writerow([step, *(f"{k}={v:.6g}" for k, v in values.items())])
+                file.flush()
             tell(step, values)
 
         method.enter(planned.stage)
         planned.stage.apply(method)
-        train_stage(method, stream, texts, folder, note)
+        train_stage(method, stream, texts, folder, note, how)
         method.enter(None)
-    so_far = plan.stages[: plan.stages.index(planned) + 1]
-    maker = {"method": planned.method["name"], "stage": planned.stage.name}
-    _save(learned(method, so_far), folder / FINAL, maker)
-    (folder / LAST).unlink(missing_ok=True)
+    if first:
+        so_far = plan.stages[: plan.stages.index(planned) + 1]
+        maker = {"method": planned.method["name"], "stage": planned.stage.name}
+        _save(learned(method, so_far), folder / FINAL, maker)
+        (folder / LAST).unlink(missing_ok=True)
+
+
+def _write_about(folder: Path, plan: RunPlan, planned: StagePlan) -> None:
+    """`training.json`: what defines the training."""
+    about = plan.identity.model_dump(mode="json", include={"backbone", "init", "preprocess"})
+    about |= {"method": planned.method, "stage": planned.stage.name, "train": planned.describe()}
+    about |= {"seed": plan.seed, "code_digest": planned.code_digest}
+    (folder / "training.json").write_text(json.dumps(about, indent=1, sort_keys=True) + "\n")
 
 
 def _check_space(folder: Path, method: Method, planned: StagePlan) -> None:
