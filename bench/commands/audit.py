@@ -41,8 +41,8 @@ def audit(
     resolved = resolve_config("clip", protocol, file=config, flags=flags, plugins=plugins).config
     found = find_protocol(protocol, plugins)
     check_settings(resolved, found)
-    where = replace(data_of(resolved, found, ()), videos=found.needs_root)
-    evaluate = found.plan(found.variants[0], 1, where).evaluate
+    where = replace(data_of(resolved, found, ()), videos=found.needs_root, contents=False)
+    evaluate = found.full_plan(found.variants[0], 1, where).evaluate
     audits = []
     for words in trained_on:
         if words == OWN:

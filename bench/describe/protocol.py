@@ -115,12 +115,13 @@ def _split_rows(protocol: Protocol, data: Data) -> Rows:
 def _planned(protocol: Protocol, variant: str, data: Data) -> tuple[Plan, str]:
     """The plan, and what is trained on, or why that cannot be told here."""
     try:
-        plan = protocol.plan(variant, 1, replace(data, needs=frozenset(("target",))))
+        plan = protocol.full_plan(variant, 1, replace(data, needs=frozenset(("target",))))
         return plan, _size(plan.train) if plan.train else "nothing"
     except ProtocolError as error:
         if not protocol.datasets:
             raise
-        return protocol.plan(variant, 1, replace(data, needs=frozenset())), f"not here: {error}"
+        bare = replace(data, needs=frozenset())
+        return protocol.full_plan(variant, 1, bare), f"not here: {error}"
 
 
 def _size(split: Split, chance: bool = False) -> str:

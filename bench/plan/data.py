@@ -118,7 +118,7 @@ def check_coverage(lists: Plan, protocol: Protocol, config: RunConfig) -> None:
     """
     if not config.data.videos or not protocol.datasets:
         return
-    for split in (*lists.evaluate, *(s for s in (lists.train, lists.source) if s)):
+    for split in lists.splits:
         missing = split.missing
         where = roots_of(config.data, protocol).find(split.dataset)
         of = f"{len(missing):,} of the {len(split.samples):,} videos of {split.name} ({split.dataset})"

@@ -25,6 +25,7 @@ from ..errors import UserError, check_choice
 from .code import encoding_code, scoring_code
 from .data import check_coverage, data_of
 from .prompts import ensembling_of, templates_of
+from .reading import reading_files
 from .stages import StagePlan, plan_stages
 
 if TYPE_CHECKING:
@@ -155,8 +156,9 @@ def _checked_lists(
     config: RunConfig, protocol: Protocol, variant: str, seed: int, data: Data
 ) -> Plan:
     """The lists of the run, with names that can be right and enough videos, cut to data.limit."""
-    lists = protocol.plan(variant, seed, data)
-    for split in (*lists.evaluate, *(s for s in (lists.train, lists.source) if s)):
+    with reading_files() as told:
+        lists = protocol.full_plan(variant, seed, data, told)
+    for split in lists.splits:
         _check_classes(split, protocol)
     check_coverage(lists, protocol, config)
     return limited(lists, config.data.limit)

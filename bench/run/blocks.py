@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ...leaderboard.record.arrays import CONTENT_DIGITS
 from ...protocols.base import Protocol
 from ...protocols.metric import Metric
 from ...protocols.split import Outcome, Split, digest
@@ -65,12 +66,27 @@ def exposure(plan: RunPlan) -> dict[str, Any]:
     }
 
 
-def prediction_arrays(outcomes: Mapping[str, Outcome]) -> dict[str, dict[str, np.ndarray]]:
+def prediction_arrays(
+    outcomes: Mapping[str, Outcome], contents: bool = False
+) -> dict[str, dict[str, np.ndarray]]:
     """Arrays for `save_predictions`: what is right, scores, and what videos share a source.
 
     Of captions `captions` counts those of each video; they are the columns of the scores, in order.
+
+    Args:
+        contents: also the beginning of the digest of each video's file, as far as they are known.
     """
-    return {name: _arrays(outcome) for name, outcome in outcomes.items()}
+    arrays = {name: _arrays(outcome) for name, outcome in outcomes.items()}
+    for name, outcome in outcomes.items() if contents else ():
+        digests = [sample.content[:CONTENT_DIGITS] for sample in outcome.samples]
+        if any(digests):
+            arrays[name]["content"] = np.array(digests)
+    return arrays
+
+
+def has_files(protocol: Protocol) -> bool:
+    """Whether videos of a protocol are files of others, which may be other ones elsewhere."""
+    return bool(protocol.datasets or protocol.needs_root)
 
 
 def _arrays(outcome: Outcome) -> dict[str, np.ndarray]:

@@ -245,7 +245,8 @@ class Execution:
         metrics = blocks.metric_blocks(plan.protocol, scored, plan.resolved.config.eval.tie_rule)
         trained = {sample.id for planned in plan.stages for sample in planned.split.samples}
         predictions = save_predictions(
-            self.folder / "predictions.npz", blocks.prediction_arrays(outcomes)
+            self.folder / "predictions.npz",
+            blocks.prediction_arrays(outcomes, blocks.has_files(plan.protocol)),
         )
         videos = sum(len(part.ids) for part in scored.values())
         spent = self.seconds.get("decode", 0.0) + self.seconds.get("encode", 0.0)

@@ -97,7 +97,7 @@ class Session:
         needs = {planned.stage.data for planned in first.stages}
         data = data_of(config, self.protocol, needs)
         for variant, seed in product(self.protocol.variants, config.seeds):
-            self.protocol.plan(variant, seed, data)
+            self.protocol.full_plan(variant, seed, data)
 
     def _one(
         self, plan: RunPlan, report: LoadReport | None, device: torch.device, dry: bool

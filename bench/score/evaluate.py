@@ -236,7 +236,7 @@ def _scored(
 ) -> Scored:
     """The rows of the videos that could be read; of captions, theirs only."""
     kept = [n for n in range(len(samples)) if n in reading.indices]
-    chosen = [samples[n] for n in kept]
+    chosen = [reading.known_by(n) for n in kept]
     columns = np.ones(table.size[1], bool)
     if split.kind == "captions":
         owner = np.repeat(np.arange(len(samples)), [len(s.captions) for s in samples])
