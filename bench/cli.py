@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
+from ..datasets.errors import escaped
 from . import stopping
 from .commands import (
     audit,
@@ -28,10 +29,11 @@ from .commands import (
     sweep,
     verify,
 )
-from .errors import INTERRUPTED, explained
+from .errors import INTERRUPTED, UserError, explained
 
 DEBUG = "VCLIPBENCH_DEBUG"
 """Environment variable; 1: errors come with their traceback."""
+_PLACES = ("--data", "--out", "--results", "--config", "--plugin", "--checkpoint", "--video")
 _REPEATED = ("--seed", "--set", "--prompt", "--prompts", "--plugin")
 
 app = typer.Typer(
@@ -94,6 +96,18 @@ def spread(words: list[str]) -> list[str]:
     return spread
 
 
+def check_empty(words: list[str]) -> None:
+    """Refuse empty places, which would be taken for the current folder: an unset variable in a script.
+
+    Raises:
+        UserError: names the flag.
+    """
+    for flag, value in zip(words, [*words[1:], "-"], strict=True):
+        name, equals, same = flag.partition("=")
+        if name in _PLACES and not (same if equals else value).strip():
+            raise UserError(f"{name} is empty: a file or folder is wanted")
+
+
 def main() -> None:
     """Run the command line; errors meant for the user become one sentence, without traceback.
 
@@ -102,6 +116,7 @@ def main() -> None:
     """
     stopping.listen()
     try:
+        check_empty(sys.argv[1:])
         app(spread(sys.argv[1:]), prog_name="bench")
     except KeyboardInterrupt:
         sys.exit(stopping.exit_code())
@@ -111,7 +126,8 @@ def main() -> None:
         known = explained(error)
         if known is None or os.environ.get(DEBUG) == "1":
             raise
-        typer.secho(f"error: {known[0]}", fg=typer.colors.RED, err=True)
+        text = "\n".join(map(escaped, known[0].split("\n")))
+        typer.secho(f"error: {text}", fg=typer.colors.RED, err=True)
         sys.exit(known[1])
 
 

@@ -64,7 +64,9 @@ def digests_of(
     found = {key: _SEEN[key][1] for key, s in stamps.items() if _SEEN.get(key, ("",))[0] == s}
     asked = [key for key in stamps if key not in found]
     stored = _stored(asked)
-    found |= {key: sha for key in asked for s, sha in [stored.get(key, ("", ""))] if s == stamps[key]}
+    found |= {
+        key: sha for key in asked for s, sha in [stored.get(key, ("", ""))] if s == stamps[key]
+    }
     _SEEN.update({key: (stamps[key], found[key]) for key in asked if key in found})
     fresh: dict[bytes, _Known] = {}
     todo = [key for key in stamps if key not in found]

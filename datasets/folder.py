@@ -121,7 +121,9 @@ def _check_names(root: Path, names: Iterable[str]) -> None:
         if not is_unicode(name):
             raise DatasetError(f"a name in {root} is not UTF-8: {_short(name)}; rename it")
         if not name.isprintable() and any(unicodedata.category(c) == "Cc" for c in name):
-            raise DatasetError(f"a name in {root} has control characters: {_short(name)}; rename it")
+            raise DatasetError(
+                f"a name in {root} has control characters: {_short(name)}; rename it"
+            )
 
 
 def read_csv(file: Path, root: Path | None = None) -> OwnVideos:
@@ -146,7 +148,9 @@ def read_csv(file: Path, root: Path | None = None) -> OwnVideos:
         if key in seen:
             raise DatasetError(f"{file}, line {line}: {path} is already listed in line {seen[key]}")
         seen[key] = line
-    if missing := [path for line, path, label in rows if not _is_there(file, line, base, path, label)]:
+    if missing := [
+        path for line, path, label in rows if not _is_there(file, line, base, path, label)
+    ]:
         raise DatasetError(f"{file} lists {_some(missing, 'file')} not found under {base}")
     classes = tuple(sorted({label for _, _, label in rows}))
     number = {name: n for n, name in enumerate(classes)}
@@ -195,7 +199,9 @@ def _rows(file: Path) -> list[tuple[int, str, str]]:
     except OSError as error:
         _unreadable(error)
     except UnicodeDecodeError as error:
-        raise DatasetError(f"{file} is not UTF-8 text, and a CSV path,label in UTF-8 is wanted") from error
+        raise DatasetError(
+            f"{file} is not UTF-8 text, and a CSV path,label in UTF-8 is wanted"
+        ) from error
     except csv.Error as error:
         raise DatasetError(f"{file}, line {begins}: {csv_words(error)}") from error
 

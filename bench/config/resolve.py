@@ -89,7 +89,20 @@ def resolve_config(
     problems: list[str] = []
     sources = {k: METHOD if k.startswith("options.") else SCHEMA for k in keys}
     values = _merge(layers, keys, problems, sources)
+    if proto.needs_root:
+        _name_own(values, sources)
     return _validated(schema, values, sources, problems)
+
+
+def _name_own(values: dict[str, Any], sources: dict[str, str]) -> None:
+    """Of a protocol on one's own videos NAME=DIR is their name and their folder."""
+    words = values["data.roots"]
+    if values["data.root"] is not None or not isinstance(words, list) or len(words) != 1:
+        return
+    name, _, folder = str(words[0]).partition("=")
+    values |= {"data.root": folder, "data.name": name, "data.roots": []}
+    sources |= dict.fromkeys(("data.root", "data.name"), sources["data.roots"])
+    sources["data.roots"] = SCHEMA
 
 
 def _recipe(

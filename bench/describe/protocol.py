@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...datasets.errors import DatasetError
-from ...datasets.roots import Roots, parse_roots
+from ...datasets.roots import Roots, check_environment, parse_roots
 from ...protocols.base import Protocol, ProtocolError
 from ...protocols.faults import faults_of
 from ...protocols.lists import VideoList
 from ...protocols.published import Published
 from ...protocols.split import Data, Plan, Split
+from ..config.flags import check_words, is_named
 from ..errors import UserError
+from ..plan.data import check_folders, check_own
 from ..terminal import Rows, two_columns, wrapped
 from .settings import setting_lines
 
@@ -44,7 +46,9 @@ def protocol_lines(entry: Registration, protocol: Protocol, words: list[str]) ->
     ]
     if protocol.clean:
         rows.append(("clean twin", protocol.clean))
+    check_words(words)
     if protocol.needs_root and not words:
+        check_environment()
         lists = ["splits: they follow your videos; see them with --data DIR"]
     else:
         data = _data(protocol, words)
@@ -57,7 +61,14 @@ def protocol_lines(entry: Registration, protocol: Protocol, words: list[str]) ->
 def _data(protocol: Protocol, words: list[str]) -> Data:
     size = dict(protocol.defaults).get("data", {}).get("size", 64)
     if protocol.needs_root:
-        return Data(Path(words[0]), size)
+        if len(words) > 1:
+            raise UserError(f"protocol {protocol.id} takes one --data, DIR or NAME=DIR")
+        folder = words[0].partition("=")[2] if is_named(words[0]) else words[0]
+        check_own(folder)
+        return Data(Path(folder), size)
+    if words and not protocol.datasets:
+        raise UserError(f"protocol {protocol.id} makes its own videos and takes no --data")
+    check_folders(words, protocol.datasets)
     try:
         roots = parse_roots(words, protocol.dataset)
     except DatasetError as error:

@@ -337,6 +337,8 @@ def _readable(samples: list[Sample], reader: str, bar: Progress) -> list[Sample]
 def _without_paths(config: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
     """The config with folders and files cut to their last part; options are those of the identity."""
     cut = {**config, "data": dict(config["data"]), "backbone": dict(config["backbone"])}
+    if cut["data"].get("name") is None:  # as in records of before it
+        cut["data"].pop("name", None)
     cut["data"]["roots"] = [_last(word) for word in cut["data"]["roots"]]
     cut["options"] = {key: options[key] for key in config["options"]}
     for block, key in (

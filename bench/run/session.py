@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -95,14 +96,14 @@ class Session:
     def _look(self) -> None:
         """Read the tested lists before torch is imported: what is wrong with them is then said at once."""
         config = self.resolved.config
-        data = data_of(config, self.protocol, ())
-        self.protocol.plan(self.protocol.variants[0], config.seeds[0], data)
+        data = replace(data_of(config, self.protocol, ()), contents=False)
+        self.protocol.full_plan(self.protocol.variants[0], config.seeds[0], data)
 
     def _check_plans(self, first: RunPlan) -> None:
         """Plan every variant and seed before the first one starts, so that none is refused hours later."""
         config = self.resolved.config
         needs = {planned.stage.data for planned in first.stages}
-        data = data_of(config, self.protocol, needs)
+        data = replace(data_of(config, self.protocol, needs), contents=False)
         for variant, seed in product(self.protocol.variants, config.seeds):
             self.protocol.full_plan(variant, seed, data)
 
