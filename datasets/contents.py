@@ -1,9 +1,9 @@
 """Digests of video files: SHA-256 of their bytes, each read once and then remembered.
 
-What is remembered lies in `contents.sqlite` in the cache folder, by path, size, times of change and inode, so
-that 10,000 videos are not read again at each start. A file that changed a moment ago is not remembered:
-a second change within the tick of the clock would leave no trace. Several processes may share the
-memory, and nothing depends on it: what cannot be had, or is damaged, is read again.
+What is remembered lies in `contents.sqlite` in the cache folder, by path, size, times of change and
+inode, so that 10,000 videos are not read again at each start. A file that changed a moment ago is
+not remembered: a second change within the tick of the clock would leave no trace. Several processes
+may share the memory, and nothing depends on it: what cannot be had, or is damaged, is read again.
 """
 
 from __future__ import annotations

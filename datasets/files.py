@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from typing import BinaryIO
+from io import BufferedReader
 
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
@@ -28,7 +28,7 @@ def kind_of(path: str | os.PathLike[str]) -> str:
         return ""
 
 
-def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
+def open_regular(path: str | os.PathLike[str]) -> BufferedReader:
     """Open a file for reading, at once and only if it is one.
 
     Raises:
@@ -36,7 +36,7 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
     """
     _check(path, os.stat(path).st_mode)  # some devices act when they are opened
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    file = os.fdopen(os.open(path, flags | getattr(os, "O_CLOEXEC", 0)), "rb")
+    file = open(os.open(path, flags | getattr(os, "O_CLOEXEC", 0)), "rb")  # noqa: SIM115
     try:
         _check(path, os.fstat(file.fileno()).st_mode)
     except NotRegular:

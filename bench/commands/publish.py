@@ -44,7 +44,7 @@ def publish(
     from ..verify.lists import check_data
 
     plugins = tuple(str(p) for p in plugin or ())
-    check_data(data or (), plugins)
+    check_data(data or (), plugins, paths)
     refused = 0
     for path in paths:
         found = verify_file(path, data or (), plugins)

@@ -44,7 +44,7 @@ def verify(
     from ..verify.lists import check_data
 
     plugins = tuple(str(p) for p in plugin or ())
-    check_data(data or (), plugins)
+    check_data(data or (), plugins, paths)
     found: list[Verification] = []
     with progress() as bar:
         task = bar.add_task("records", total=len(paths), note="")

@@ -36,6 +36,21 @@ def check_words(words: Sequence[str]) -> None:
             raise UserError(f"--data {word} names no folder: ID=DIR is wanted")
 
 
+def own_folder(words: Sequence[str], name: str | None, any_name: bool = False) -> str | None:
+    """The folder of one's own videos among words of --data: NAME=DIR of this name, or the DIR.
+
+    Args:
+        any_name: take a single NAME=DIR of another name too.
+    """
+    named = dict(word.split("=", 1) for word in words if is_named(word))
+    alone = [word for word in words if not is_named(word)]
+    if name in named:
+        return named[name]
+    if alone:
+        return alone[0]
+    return next(iter(named.values())) if any_name and len(named) == 1 else None
+
+
 def data_flags(
     data: Sequence[str] | None,
     class_names: str | None = None,

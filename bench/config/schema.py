@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -25,6 +24,7 @@ from .fields import (
     Flag,
     Integer,
     NonNegative,
+    OwnName,
     Positive,
     Precision,
     Real,
@@ -34,9 +34,6 @@ from .fields import (
     none,
     wanted,
 )
-
-OWN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
-"""What a user may call videos of one's own."""
 
 
 class BackboneSettings(Section):
@@ -57,7 +54,7 @@ class DataSource(Section):
         default=None,
         description="folder of videos, or CSV path,label; of published datasets: root, or folder of roots",
     )
-    name: Annotated[str | None, BeforeValidator(none)] = Field(
+    name: OwnName = Field(
         default=None,
         description="of one's own videos: what tables call them; --data NAME=DIR (never changes results)",
     )
@@ -103,15 +100,6 @@ class DataSource(Section):
         default=None,
         description="at most so many videos per split, for debugging; such runs enter no table",
     )
-
-    @field_validator("name")
-    @classmethod
-    def _fits_a_heading(cls, value: str | None) -> str | None:
-        if value is not None and not OWN_NAME.fullmatch(value):
-            raise ValueError(
-                f"{value[:60]!a} is no name for videos: up to 40 letters, digits, '.', '_' and '-' are wanted"
-            )
-        return value
 
 
 class ViewsSettings(Section):

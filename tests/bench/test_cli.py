@@ -201,7 +201,7 @@ def test_errors_and_exit_codes(bench, monkeypatch):
 
 PACKAGES = ("bench", "datasets", "leaderboard", "methods", "protocols")
 # caught where they are raised for; never on their way to a user
-INTERNAL = {"Unmet", "NotApplicable", "ChildError", "NotFinite"}
+INTERNAL = {"Unmet", "NotApplicable", "ChildError", "NotFinite", "NotRegular"}
 
 
 def test_every_error_has_an_exit_code_or_stays_inside():
