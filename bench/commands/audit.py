@@ -31,7 +31,7 @@ def audit(
     """Say which classes and videos of the evaluation are in the training data."""
     from ..config.flags import data_flags
     from ..config.resolve import resolve_config
-    from ..errors import UserError
+    from ..errors import RunFailed, UserError
     from ..plan.data import check_settings, data_of
     from ..plan.leaks import OWN, audit_plan, declared, of_split, own_lists
     from ..registry import protocol as find_protocol
@@ -68,3 +68,9 @@ def audit(
             out.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
         except OSError as error:
             raise UserError(f"--out {out} cannot be written: {error.strerror}") from None
+    unknown = sorted({one.trained_on for _, one in audits if one.classes is None})
+    if unknown:
+        raise RunFailed(
+            f"classes were not compared: the class names of {', '.join(unknown)} are not known here; give "
+            f"their folder with --data {unknown[0]}=DIR (bench data describe {unknown[0]})"
+        )

@@ -95,14 +95,23 @@ def resolve_config(
 
 
 def _name_own(values: dict[str, Any], sources: dict[str, str]) -> None:
-    """Of a protocol on one's own videos NAME=DIR is their name and their folder."""
+    """Of a protocol on one's own videos NAME=DIR is their name and their folder.
+
+    Folders of datasets may stand beside it, for the audit of what a checkpoint was trained on.
+    """
+    from ...datasets.catalog import PUBLISHED
+
     words = values["data.roots"]
-    if values["data.root"] is not None or not isinstance(words, list) or len(words) != 1:
+    if values["data.root"] is not None or not isinstance(words, list):
         return
-    name, _, folder = str(words[0]).partition("=")
-    values |= {"data.root": folder, "data.name": name, "data.roots": []}
+    pairs = [str(word).partition("=") for word in words]
+    own = pairs if len(pairs) == 1 else [pair for pair in pairs if pair[0] not in PUBLISHED]
+    if len(own) != 1:
+        return
+    name, _, folder = own[0]
+    left = ["".join(pair) for pair in pairs if pair not in own]
+    values |= {"data.root": folder, "data.name": name, "data.roots": left}
     sources |= dict.fromkeys(("data.root", "data.name"), sources["data.roots"])
-    sources["data.roots"] = SCHEMA
 
 
 def _recipe(

@@ -47,7 +47,7 @@ def roots_of(source: DataSource, protocol: Protocol) -> Roots:
     Raises:
         UserError: two folders for one dataset.
     """
-    words = [] if protocol.needs_root else _words(source)
+    words = source.roots if protocol.needs_root else _words(source)
     return _parsed(words, protocol.dataset if protocol.datasets else "")
 
 
@@ -72,14 +72,13 @@ def check_settings(config: RunConfig, protocol: Protocol) -> None:
     given = bool(source.root or source.roots)
     if given and not protocol.needs_root and not protocol.datasets:
         raise UserError(f"protocol {id} makes its own videos and takes no --data")
-    if protocol.needs_root and (source.root is None or source.roots):
+    if protocol.needs_root and source.root is None:
         raise UserError(
             f"protocol {id} needs --data: the folder of your videos, as DIR or NAME=DIR"
         )
     if protocol.needs_root:
         check_own(source.root)
-    else:
-        check_folders(_words(source), protocol.datasets)
+    check_folders(source.roots if protocol.needs_root else _words(source), protocol.datasets)
     if source.name and not protocol.needs_root:
         raise UserError(f"data.name is for protocols on videos of your own, and {id} is none")
     if not protocol.datasets:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...leaderboard.record.arrays import CONTENT_DIGITS
+from ...protocols.audit import classes_seen
 from ...protocols.base import Protocol
 from ...protocols.metric import Metric
 from ...protocols.split import Outcome, Split, digest
@@ -54,15 +55,13 @@ def exposure(plan: RunPlan) -> dict[str, Any]:
     own = plan.identity.backbone.name in ("none", "shapes-tiny")
     dataset, named = plan.protocol.dataset, plan.resolved.config.data.trained_on
     complete = own and plan.identity.init is None and not named
-    audits = audits_of(plan)
+    audits = [audit.as_dict() for audit in audits_of(plan)]
     data = {stage: [f"{s.dataset or dataset}:{s.name}"] for stage, s in lists.items()}
     return {
         "training_data": data | ({"checkpoint": list(named)} if named else {}),
-        "class_overlap": sorted({c.class_name for a in audits for c in a.classes})
-        if complete or audits
-        else None,
+        "class_overlap": classes_seen(audits) if complete or audits else None,
         "declared": "full" if complete else "partial" if audits else "unknown",
-        "audits": [audit.as_dict() for audit in audits],
+        "audits": audits,
     }
 
 

@@ -32,6 +32,7 @@ _LATEX = {
     "≈": r"$\approx$",
     "†": r"$\dagger$",
     "‡": r"$\ddagger$",
+    "¿": r"\textquestiondown{}",
     "◦": r"$\circ$",
 }
 
