@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ..data.report import Report
 
 app = typer.Typer(help="Make, check and look at data.", no_args_is_help=True)
+FRAMES = 8  # of a clip by default
 _Dataset = Annotated[str, typer.Argument(help="Dataset id, see `bench list datasets`.")]
 
 
@@ -175,9 +176,10 @@ def _check_shapes(split: list[str] | None) -> Report:
 
 def _check_folder(words: list[str], jobs: int, no_videos: bool) -> Report:
     from ...datasets.folder import read_own
+    from ...datasets.video.pyav import few_frames
     from ..config.flags import is_named
     from ..data.check import decode
-    from ..data.report import Report
+    from ..data.report import SHOWN, Report
     from ..errors import UserError
     from ..plan.data import check_own
 
@@ -191,7 +193,16 @@ def _check_folder(words: list[str], jobs: int, no_videos: bool) -> Report:
     report.facts.append(f"{number:,} videos listed of {len(listing.classes)} classes")
     report.notes += listing.notes
     if not no_videos:
-        decode(report, "checks/folder.jsonl", {item.id: item.path for item in listing.items}, jobs)
+        videos = {item.id: item.path for item in listing.items}
+        decode(report, "checks/folder.jsonl", videos, jobs)
+        few = {id: few_frames(path, FRAMES) for id, path in videos.items() if id not in report.each}
+        short = [f"{id} ({n})" for id, n in few.items() if n is not None]
+        if short:
+            more = f", and {len(short) - SHOWN:,} more" if len(short) > SHOWN else ""
+            report.notes.append(
+                f"fewer than {FRAMES} frames, which a run of {FRAMES} frames repeats: {len(short):,} of "
+                f"{number:,} videos: {', '.join(short[:SHOWN])}{more}"
+            )
     return report
 
 

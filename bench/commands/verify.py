@@ -63,7 +63,7 @@ def _say_twice(found: list[Verification]) -> None:
     last = found[-1]
     for other in found[:-1]:
         if last.record and other.record and last.record.run_id == other.record.run_id:
-            same = last.path.read_bytes() == other.path.read_bytes()
+            same = last.text == other.text
             text = f"{other.path} has the same run_id"
             if same:
                 last.notes.append(f"{text} and content")

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from pydantic import ValidationError
 
+from ...datasets.files import read_regular
 from .. import registry
 from ..errors import UserError, nearest, one_line
 from .fields import wanted
@@ -334,7 +335,7 @@ def _parse(path: Path) -> Any:
     """The `_base_` of a file, after a look at its syntax."""
     if path.suffix not in (".yaml", ".yml", ".json", ".py"):
         raise ValueError("the name must end in .yaml, .yml, .json or .py")
-    text = path.read_text("utf-8")
+    text = read_regular(path).decode("utf-8")
     if path.suffix == ".py":
         for node in ast.parse(text, path.name).body:
             if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_base_":

@@ -17,6 +17,8 @@ from ..plan.leaks import audits_of
 from ..plan.plan import RunPlan
 from ..score.evaluate import Scored
 
+_NAMED = 100  # ids of videos whose frames are repeated
+
 
 def metric_blocks(protocol: Protocol, scored: dict[str, Scored], tie_rule: str) -> list[Metric]:
     """Metrics of every split, then those over splits."""
@@ -81,6 +83,13 @@ def prediction_arrays(
         if any(digests):
             arrays[name]["content"] = np.array(digests)
     return arrays
+
+
+def short_videos(scored: Mapping[str, Scored]) -> dict[str, Any]:
+    """Where some videos have fewer frames than wanted: how many of each split, and the first ids."""
+    short = {name: part.short for name, part in scored.items() if part.short}
+    named = {name: {"number": len(ids), "ids": ids[:_NAMED]} for name, ids in short.items()}
+    return {"repeated_frames": named} if named else {}
 
 
 def has_files(protocol: Protocol) -> bool:

@@ -313,6 +313,7 @@ class Execution:
                 "texts_cut": getattr(getattr(plan.method, "backbone", None), "truncated", 0),
                 "on_bad_video": config.data.on_bad_video,
                 "salvaged_ids": sorted(i for part in scored.values() for i in part.damaged),
+                **blocks.short_videos(scored),
             },
         }
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.table import Table
 
-from ...leaderboard.record.record import Record
+from ...datasets.errors import escaped
+from ...leaderboard.record.record import Record, SplitData
 from ...leaderboard.reported.words import reported_lines
 from ...protocols.split import Split
 from ..plan.plan import RunPlan
 from ..plan.stages import StagePlan
-from ..terminal import console
+from ..terminal import console, say, warn
+
+SHOWN = 5  # ids in a line
 
 
 def announce(plan: RunPlan, device: str) -> None:
@@ -52,6 +57,8 @@ def announce(plan: RunPlan, device: str) -> None:
         table.add_row("paper reports", line)
     table.add_row("device", device)
     console.print(table)
+    for note in plan.lists.notes:
+        say(f"note: {note}")
 
 
 def _split_line(split: Split) -> str:
@@ -118,8 +125,32 @@ def result(record: Record) -> None:
         table.add_row(m.name, m.split or "", f"{m.value:.1f} {m.unit}", span, str(m.n))
     console.print(table)
     for split, data in record.data.items():
-        if data.n_scored < data.n_expected:
-            lost = data.n_expected - data.n_scored
-            console.print(
-                f"[yellow]{split}: {lost} of {data.n_expected} videos not scored[/yellow]"
-            )
+        _lost(split, data)
+    frames = record.identity.protocol.frames
+    repeated = record.observed.effective_plan.get("repeated_frames", {}) if record.observed else {}
+    for split, short in repeated.items():
+        warn(
+            f"{split}: {_of(short['number'], record.data[split].n_scored)} fewer than {frames} frames, "
+            f"which were repeated: {_some(short['ids'], short['number'])}"
+        )
+
+
+def _lost(split: str, data: SplitData) -> None:
+    """Say which videos have no score: those that cannot be read, by their ids, and those not there."""
+    lost = data.n_expected - data.n_scored
+    if not lost:
+        return
+    why = [f"not there: {gone:,}"] if (gone := data.n_expected - data.n_found) else []
+    if data.unreadable_ids:
+        why.append(f"cannot be read: {_some(data.unreadable_ids, data.n_unreadable)}")
+    warn(f"{split}: {lost:,} of {data.n_expected:,} videos not scored; {'; '.join(why)}")
+
+
+def _of(number: int, total: int) -> str:
+    return f"{number:,} of {total:,} videos {'has' if number == 1 else 'have'}"
+
+
+def _some(ids: Sequence[str], number: int) -> str:
+    """The first ids, and how many more there are."""
+    more = f" and {number - SHOWN:,} more" if number > SHOWN else ""
+    return ", ".join(map(escaped, ids[:SHOWN])) + more

@@ -151,6 +151,14 @@ class Reading:
                 entries[self._keys[place]] = entry
         self.store.put(entries)
 
+    @property
+    def short(self) -> list[int]:
+        """Places of videos with fewer frames than a clip wants, so that frames are repeated."""
+        wanted = self.config.views.frames  # every rule reads the last frame of a shorter video
+        return [
+            place for place, indices in sorted(self.indices.items()) if max(indices) + 1 < wanted
+        ]
+
     def index_digest(self) -> str:
         """SHA-256 over the frames read, in the order of the list."""
         found = hashlib.sha256()

@@ -21,6 +21,7 @@ MARKS = {
     "?": "the training data is not known; behind rows without this mark, that of the backbone may not be",
     "¿": "training data is declared, and was not checked: its class names were not known",
     "◦": "not all items of the protocol were scored",
+    "§": "some videos have fewer frames than wanted, which were repeated",
     "‡": "the checkpoint was selected on the test data",
 }
 """Of a cell's own runs."""
@@ -247,7 +248,13 @@ def _has(mark: str, column: Column, record: Record) -> bool:
         return train is not None and train.get("selection") == "test-best"
     # parts of the labels are no splits of the videos: for them all videos count
     own = [split for split in column.splits if split in record.data]
-    data = (record.data.get(split) for split in own or record.identity.protocol.splits)
+    splits = own or record.identity.protocol.splits
+    if mark == "§":
+        repeated = (
+            record.observed.effective_plan.get("repeated_frames") if record.observed else None
+        )
+        return isinstance(repeated, Mapping) and any(split in repeated for split in splits)
+    data = (record.data.get(split) for split in splits)
     return any(d is not None and d.n_scored < d.n_expected for d in data)
 
 

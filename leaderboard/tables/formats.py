@@ -33,6 +33,7 @@ _LATEX = {
     "†": r"$\dagger$",
     "‡": r"$\ddagger$",
     "¿": r"\textquestiondown{}",
+    "§": r"\S{}",
     "◦": r"$\circ$",
 }
 
