@@ -182,6 +182,8 @@ def _rows(file: Path) -> list[tuple[int, str, str]]:
             if lacking:
                 columns, given = ",".join(COLUMNS), _short(",".join(header))
                 raise DatasetError(f"{file} must start with the line {columns!r}, not '{given}'")
+            if twice := [name for name in COLUMNS if header.count(name) > 1]:
+                raise DatasetError(f"{file} has the column {twice[0]!r} twice")
             where = [header.index(name) for name in COLUMNS]
             rows = []
             for row in reader:

@@ -52,7 +52,7 @@ def protocol_lines(entry: Registration, protocol: Protocol, words: list[str]) ->
         lists = ["splits: they follow your videos; see them with --data DIR"]
     else:
         data = _data(protocol, words)
-        digest, lists = _lists(protocol, data)
+        digest, lists = _lists(protocol, data, words)
         rows += [("digest", digest)] if digest else []
     lines = [*two_columns(rows), "", *lists, *_faults(protocol)]
     return [*lines, "", "settings (config keys that it sets)", *setting_lines(defaults)]
@@ -68,7 +68,6 @@ def _data(protocol: Protocol, words: list[str]) -> Data:
         return Data(Path(folder), size)
     if words and not protocol.datasets:
         raise UserError(f"protocol {protocol.id} makes its own videos and takes no --data")
-    check_folders(words, protocol.datasets)
     try:
         roots = parse_roots(words, protocol.dataset)
     except DatasetError as error:
@@ -76,9 +75,10 @@ def _data(protocol: Protocol, words: list[str]) -> Data:
     return Data(size=size, roots=roots, videos=False)
 
 
-def _lists(protocol: Protocol, data: Data) -> tuple[str, list[str]]:
+def _lists(protocol: Protocol, data: Data, words: list[str]) -> tuple[str, list[str]]:
     """Digest and lists as planned; of published data that are not there, their names."""
     if isinstance(protocol, Published) and not _known(protocol, data.roots):
+        check_folders(words)
         rows = [("evaluate on", _named(wanted)) for wanted in protocol.tests]
         rows += [("train on", _named(wanted)) for wanted in _training(protocol)]
         wanted = ", ".join(protocol.datasets)

@@ -1,8 +1,9 @@
-"""A file that ends before its header says: Matroska, WebM, AVI, FLV and WMV list no packets up front.
+"""A file that ends before its header says: Matroska, WebM, AVI and FLV list no packets up front.
 
 A header alone is not trusted, as recorders and cutters leave wrong ones. A file counts as cut off where its
 pictures end well before the stated duration, and besides: Matroska, WebM and AVI state more bytes than
-are there; of FLV and WMV no other stream, such as a longer sound, goes on to the end.
+are there; of FLV no other stream, such as a longer sound, goes on to the end. (MP4 has an index, which
+`pyav` compares; MPEG and WMV state nothing that FFmpeg would keep once they are cut.)
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def cut_short(
     if "matroska" in names or "avi" in names:
         cut = _stated_size(path) > os.path.getsize(path)
     else:
-        cut = bool({"flv", "asf"} & set(names)) and stated - _last_end(path) > SECONDS
+        cut = "flv" in names and stated - _last_end(path) > SECONDS
     return f"it is cut off: it ends after {end:.1f} of {stated:.1f} s" if cut else None
 
 
@@ -88,7 +89,7 @@ def _segment_end(head: bytes) -> int:
 
 
 def _number(data: bytes, place: int, marked: bool = False) -> tuple[int, int]:
-    """A number of variable length, and the place behind it; `marked`: with the bit that tells its length."""
+    """A number of variable length, and the place behind it; `marked`: keep the bit that tells how long."""
     first = data[place]
     length = 9 - first.bit_length()
     if length > 8:

@@ -4,7 +4,8 @@ A file is opened, all packets of the chosen video stream are taken from it witho
 the frames are then decoded from those packets. The packets tell what headers get wrong: how many
 frames are shown (an edit list hides some, Matroska states no number), whether the file is cut
 off (`length` says it where no index does), and where the key frames lie. They stay in memory while
-the file is open; that is the compressed size of the stream. Measurements behind the rules: docs of the test clips, PyAV 18.1.
+the file is open; that is the compressed size of the stream. Measurements behind the rules: docs of
+the test clips, PyAV 18.1.
 """
 
 from __future__ import annotations
