@@ -1,4 +1,4 @@
-"""Forty inputs of data that nobody should give: each one clear sentence, no traceback, nothing half-written.
+"""Forty inputs of data that nobody should give: each a clear sentence, no traceback, nothing half-written.
 
 Folders, CSV lists, videos, links, permissions, names and containers, by several commands and two mistakes
 at a time. `code` is the exit code: 0 where the input is unusual and right.
