@@ -58,8 +58,8 @@ class Audit:
     Attributes:
         protocol: id.
         trained_on: id of the dataset that was trained on.
-        classes: classes of the evaluation that occur in training, each by its strongest reason; None: the
-            class names of the training are not known, so that none was compared.
+        classes: those of the evaluation that occur in training, each by its strongest reason; None: the
+            class names of the training are not known, and none was compared.
         near: classes judged a part or a variant of one in training: listed apart, not counted.
         n_classes: of the evaluation.
         videos: ids of evaluation videos in the training list; None: no training list could be read.
@@ -160,13 +160,12 @@ def audit(protocol: str, evaluated: Listing, shown: Sequence[str], training: Lis
             pair[0], ids, evaluated.groups, pair[1], training.ids, training.groups
         )
         notes += () if comparable(*pair) else (INCOMPARABLE,)
-    classes = seen if compared else None
-    return Audit(protocol, pair[1], classes, near, len(raw), videos, len(ids), notes)
+    found = seen if compared else None
+    return Audit(protocol, pair[1], found, near, len(raw), videos, len(ids), notes)
 
 
-def classes_seen(audits: Iterable[Mapping[str, Any]]) -> list[str] | None:
+def classes_seen(audits: Sequence[Mapping[str, Any]]) -> list[str] | None:
     """Classes that some of these audits (`Audit.as_dict`) found; None: none did, and one could not look."""
-    audits = list(audits)
     parts = [audit["classes"] for audit in audits]
     seen = sorted({entry["class_name"] for part in parts if part is not None for entry in part})
     return None if not seen and None in parts else seen

@@ -55,8 +55,7 @@ class DataSource(Section):
         description="folder of videos, or CSV path,label; of published datasets: root, or folder of roots",
     )
     name: OwnName = Field(
-        default=None,
-        description="of one's own videos: what tables call them; --data NAME=DIR (never changes results)",
+        default=None, description="of own videos: their name in tables (NAME=DIR)"
     )
     roots: list[str] = Field(
         default=[], description="roots of several datasets, each ID=DIR (see bench list datasets)"
@@ -93,12 +92,10 @@ class DataSource(Section):
         default=2, description="processes that decode; 0: the main one (never changes results)"
     )
     descriptions: str | None = Field(
-        default=None,
-        description="JSON-lines file of descriptions of the training videos, for methods that use them",
+        default=None, description="JSON-lines file of descriptions of the training videos"
     )
     limit: Positive | None = Field(
-        default=None,
-        description="at most so many videos per split, for debugging; such runs enter no table",
+        default=None, description="at most so many videos per split; such runs enter no table"
     )
 
 
