@@ -127,7 +127,7 @@ class Preprocessing(Section):
         default=None, description="shorter side before the crop, in pixels; null: as `size`"
     )
     interpolation: Literal["bilinear", "bicubic"] = Field(
-        default="bicubic", description="how frames are resized"
+        default="bicubic", description="of resizing"
     )
     normalise: Literal["clip", "imagenet"] = Field(
         default="clip", description="pixel mean and deviation: CLIP's or ImageNet's"
