@@ -78,9 +78,7 @@ class DataSource(Section):
         default=[],
         description="datasets that the checkpoint was trained on, for the leak audit, e.g. [k400]",
     )
-    size: Positive = Field(
-        default=64, description="side of the clips of the embedded world, in pixels"
-    )
+    size: Positive = Field(default=64, description="side of the embedded world's clips, in pixels")
     reader: Literal["pyav", "decord", "torchcodec"] = Field(
         default="pyav", description="video decoder"
     )
@@ -127,7 +125,7 @@ class Preprocessing(Section):
         default=None, description="shorter side before the crop, in pixels; null: as `size`"
     )
     interpolation: Literal["bilinear", "bicubic"] = Field(
-        default="bicubic", description="of resizing"
+        default="bicubic", description="how frames are resized"
     )
     normalise: Literal["clip", "imagenet"] = Field(
         default="clip", description="pixel mean and deviation: CLIP's or ImageNet's"
