@@ -16,6 +16,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from .card_files import card_fields, entries
 
 
+_ADDRESS = r"^(https://\S+)?$"
+
+
 class Option(BaseModel):
     """One option of a method."""
 
@@ -54,6 +57,8 @@ class Card(BaseModel):
 
     summary: str = ""
     paper: str = ""
+    url: str = Field(default="", pattern=_ADDRESS)  # where the paper is
+    code: str = Field(default="", pattern=_ADDRESS)  # where its authors' code is
     trains: str = "nothing"
     training_data: str = "none beyond the backbone's"
     backbone: bool = True  # False: the method needs no CLIP
