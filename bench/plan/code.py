@@ -27,8 +27,8 @@ PACKAGE = __name__.split(".")[0]
 TRAINING = (f"{PACKAGE}.bench.train.trainings", f"{PACKAGE}.datasets.shapes.store")
 ENCODING = (f"{PACKAGE}.bench.score.evaluate", f"{PACKAGE}.datasets.video.transforms")
 SCORING = (*ENCODING, f"{PACKAGE}.leaderboard.statistics.run_metrics")
-# words to users: they are on every way and decide nothing
-SILENT = frozenset({f"{PACKAGE}.bench.errors", f"{PACKAGE}.bench.terminal"})
+# words to users and from them: they are on every way and decide nothing
+SILENT = frozenset(f"{PACKAGE}.bench.{name}" for name in ("errors", "stopping", "terminal"))
 
 
 def training_code(method: str, plugins: Plugins) -> str:

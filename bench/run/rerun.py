@@ -78,7 +78,6 @@ class Again(Session):
         Raises:
             UserError: the run is there already, or failed again. KeyboardInterrupt: stopped.
         """
-        from ..train.train import Interrupted
         from . import show
         from .run import Execution
 
@@ -96,9 +95,9 @@ class Again(Session):
         show.announce(plan, str(device))
         try:
             return Execution(plan, self.store, device, self._origin(), report).do()
-        except (Interrupted, KeyboardInterrupt) as stop:
+        except KeyboardInterrupt as stop:
             console.print(f"{str(stop) or 'stopped'}; the same command goes on from there")
-            raise KeyboardInterrupt from None
+            raise
 
 
 def resolved_again(record: Record, here: Here) -> Resolved:
