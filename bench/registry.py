@@ -79,6 +79,11 @@ def ids(kind: str, plugins: Plugins = ()) -> list[str]:
     return list(dict.fromkeys(e.id for e in known if e.error is None))
 
 
+def builtin_ids(kind: str) -> list[str]:
+    """The ids of a kind that ship with the package."""
+    return [entry.id for entry in _builtin(kind)]
+
+
 def resolve(kind: str, id: str, plugins: Plugins = ()) -> Registration:
     """The entry of an id, without importing what it names.
 

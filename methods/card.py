@@ -15,7 +15,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from .card_files import card_fields, entries
 
-
 _ADDRESS = r"^(https://\S+)?$"
 
 
