@@ -47,8 +47,8 @@ function openDrawer(what, title, ...content) {
   writeAddress();
   drawer.replaceChildren(el('div', { class: 'sheet' },
     el('header', {}, el('h2', { id: 'drawer-title' }, title),
-      el('a', { href: addressOf(TABS[current]), title: 'The address of what is shown here' }, 'link'),
-      el('button', { type: 'button', 'aria-label': 'Close', click: () => drawer.close() }, '×')),
+      el('button', { type: 'button', 'aria-label': 'Close', click: () => drawer.close() }, '×'),
+      el('a', { href: addressOf(TABS[current]), title: 'The address of what is shown here' }, 'link')),
     ...content));
   if (!drawer.open) drawer.showModal();
   drawer.scrollTop = 0;

@@ -47,9 +47,9 @@ class PublishedRow:
 
     @property
     def reasons(self) -> list[str]:
-        """Why its numbers may not be what the protocols here mean, each once."""
-        titles = [cell.title for cell in self.cells if cell and not cell.exact]
-        return list(dict.fromkeys(titles))
+        """Why its numbers may not be what the protocols here mean, each once, the longest of several."""
+        titles = dict.fromkeys(cell.title for cell in self.cells if cell and not cell.exact)
+        return [one for one in titles if not any(one != other and one in other for other in titles)]
 
     @property
     def words(self) -> str:
