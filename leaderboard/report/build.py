@@ -56,8 +56,8 @@ def build_report(
         captions: (record, split, id of a clip) -> its captions in the protocol's order, or None.
         links: where the page leads to; addresses that are no paths and no https are left out.
     """
-    known = {run.record.run_id: run for run in runs}
     tabs = [tab_of(family) for family in table.families]
+    known = _by_id(runs, tabs)
     members = [
         [[known[record.run_id] for record in records] for _, records in tab.family.rows]
         for tab in tabs
@@ -71,7 +71,7 @@ def build_report(
         ],
         "marks": ALL_MARKS,
         "costs": COST_NAMES,
-        "runs": {run.record.run_id: _record(run) for run in runs},
+        "runs": {run_id: _record(run) for run_id, run in known.items()},
         "strips": {},
     }
     frame = _Frame(tabs, runs, table, published(table.verdicts), notes, links or PageLinks())
@@ -82,6 +82,21 @@ def build_report(
         payload["strips"] = strips(wished, frames, budget)
         page = frame.around(payload)
     return page
+
+
+def _by_id(runs: Sequence[Run], tabs: Sequence[Tab]) -> dict[str, Run]:
+    """The runs by id; of two with one id that which the table has, whatever their order."""
+    used = {r.run_id: r for tab in tabs for _, records in tab.family.rows for r in records}
+    known: dict[str, Run] = {}
+    for run in sorted(
+        runs,
+        key=lambda run: (
+            used.get(run.record.run_id) is not run.record,
+            run.record.model_dump_json(),
+        ),
+    ):
+        known.setdefault(run.record.run_id, run)
+    return known
 
 
 def _record(run: Run) -> dict[str, Any]:

@@ -22,8 +22,9 @@ class PublishedCell:
     """A reported number.
 
     Attributes:
-        text: as printed. value: to sort by. title: whether it is what the protocol here means.
-        exact: whether it is. differs: whether it is not. ours: (text, title) of each row that was measured here.
+        text: as printed. value: to sort by. title: how far it is what the protocol here means.
+        exact, differs: whether it is, and whether it is not; neither where the source does not say.
+        ours: (text, title) of each row that was measured here.
     """
 
     text: str
