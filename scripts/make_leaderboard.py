@@ -72,7 +72,7 @@ def links(board: Board, root: Path = ROOT) -> PageLinks:
         ("Documentation", urls.get("documentation", "../running.md")),
         ("How to read the numbers", "../statistics.md"),
         ("Submit your results", "../submit-results.md"),
-        *((ending.upper(), f"leaderboard.{ending}") for ending in ("csv", "json", "tex")),
+        *((f, f"leaderboard.{e}") for f, e in (("CSV", "csv"), ("JSON", "json"), ("LaTeX", "tex"))),
     )
     return PageLinks(head, method_links(r.record.identity.method.name for r in board.runs))
 

@@ -29,7 +29,12 @@ class BoardFormat(StrEnum):
     PLOTS = "plots"
 
 
-_LINKED = (BoardFormat.MD, BoardFormat.CSV, BoardFormat.JSON, BoardFormat.TEX)
+_LINKED = {
+    BoardFormat.MD: "Markdown",
+    BoardFormat.CSV: "CSV",
+    BoardFormat.JSON: "JSON",
+    BoardFormat.TEX: "LaTeX",
+}
 
 
 def leaderboard(
@@ -158,7 +163,7 @@ def _links(board: Board, beside: Sequence[BoardFormat]) -> PageLinks:
     from ...leaderboard.report.links import PageLinks
     from ..describe.links import method_links, project_links
 
-    files = [(one.value.upper(), f"leaderboard.{one}") for one in beside if one in _LINKED]
+    files = [(_LINKED[one], f"leaderboard.{one}") for one in beside if one in _LINKED]
     methods = method_links(run.record.identity.method.name for run in board.runs)
     return PageLinks((*project_links(), *files), methods)
 

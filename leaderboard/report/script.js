@@ -24,7 +24,7 @@ const cellOf = (family, row, column) => family.cellOf.get(`${row}/${column}`);
 /** Rows that are not unticked and hold the words of the filter. */
 const visible = (family) =>
   family.rows.map((row, number) => ({ row, number })).filter(({ row, number }) => {
-    const text = `${row.label} ${row.backbone} ${row.checkpoint} ${marksOf(family, number)}`;
+    const text = `${row.name} ${marksOf(family, number)}`;
     const words = family.words.toLowerCase().split(/\s+/);
     return !family.hidden.has(number) && words.every((word) => text.toLowerCase().includes(word));
   });

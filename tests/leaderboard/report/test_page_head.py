@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 from report_runs import class_run, data_of, matrix, page_of
 from six_families import numbers_of_papers
 from vclipbench.bench.describe.links import method_links
@@ -16,6 +17,7 @@ from vclipbench.leaderboard.report.costs import machine_words
 from vclipbench.leaderboard.report.links import MethodLinks, PageLinks
 from vclipbench.leaderboard.report.published import column_words, published
 from vclipbench.leaderboard.tables.tables import leaderboard_table
+from vclipbench.methods.card import Card
 
 ROOT = Path(__file__).parents[3]
 MADE = ROOT / "docs" / "leaderboard"
@@ -75,6 +77,14 @@ def test_the_built_in_methods_have_their_links():
     assert links["vifi"].url.startswith("https://")
     assert links["vifi"].code.startswith("https://")
     assert links["random"] == MethodLinks("none")
+
+
+@pytest.mark.parametrize("address", ["http://a.example", "javascript:alert(1)", "https://a b"])
+def test_a_card_with_another_address_is_refused(address):
+    with pytest.raises(ValidationError, match="pattern"):
+        Card(url=address)
+    with pytest.raises(ValidationError, match="pattern"):
+        Card(code=address)
 
 
 def test_the_links_of_the_committed_page_lead_to_files():
