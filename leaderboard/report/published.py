@@ -135,6 +135,7 @@ def _row(
 
 def _detail(number: Reported) -> str:
     words = (
+        number.method if number.ours else "",  # a label may be "re-run by a third party"
         number.backbone or "backbone not stated",
         f"{number.frames} frames" if number.frames else "",
         f"{number.views} views" if number.views else "",

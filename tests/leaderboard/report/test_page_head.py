@@ -173,6 +173,8 @@ def test_published_numbers_stand_in_tables_with_the_headline_first(make_record):
     for table in tables.values():
         values = [row.cells[0].value for row in table.rows if row.cells[0]]
         assert values == sorted(values, reverse=not table.columns[0][1])
+    reruns = [row.detail for row in tables["ret-msrvtt"].rows if "re-run" in row.label]
+    assert "clip-vip · ViT-B-32" in reruns  # the label alone would not say of what
     judged = leaderboard_table(
         [make_record({f"split{k}": 60.0 for k in (1, 2, 3)})], reported=numbers_of_papers()
     ).verdicts
