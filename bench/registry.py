@@ -213,7 +213,7 @@ def _summary(entry: Registration) -> str:
 
 
 def _card(entry: Registration) -> Card:
-    from ..methods.card import Card
+    from ..methods.card import Card, CardError
 
     try:
         if entry.origin == BUILT_IN:
@@ -221,7 +221,9 @@ def _card(entry: Registration) -> Card:
         return Card.of(_load(entry))
     except _Broken:
         raise
-    except Exception as error:  # a card that does not fit its schema
+    except CardError as error:
+        raise _Broken(f"its card is wrong: {error}") from None
+    except Exception as error:  # a file beside it that is no YAML
         raise _Broken(f"its card is wrong: {one_line(error)}") from None
 
 
@@ -270,8 +272,12 @@ def _from_files(kind: str, plugins: Plugins) -> list[Registration]:
     found = []
     for plugin in plugins:
         path = Path(plugin).expanduser().resolve()
-        if not path.is_file():
+        if path.is_dir():
+            raise UserError(f"plugin {plugin} is a folder; the file in it is wanted")
+        if not path.exists():
             raise UserError(f"plugin file {plugin} does not exist")
+        if not path.is_file():
+            raise UserError(f"plugin {plugin} is not a regular file")
         if path not in _FILES:
             _FILES[path] = _import_file(path)
         brought = _FILES[path]

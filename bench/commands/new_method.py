@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import re
 import sys
 from importlib import resources
@@ -75,6 +76,10 @@ def _check_free(name: str, stem: str, files: list[Path]) -> None:
     for path in files:
         if path.exists():
             raise UserError(f"{path} is there already and is not overwritten; move it or use --out")
+    if keyword.iskeyword(stem):
+        raise UserError(
+            f"{stem} is a word of Python, and no file {stem}.py can be imported; take another id"
+        )
     if stem in sys.stdlib_module_names or stem in packages_distributions():
         raise UserError(f"a file {stem}.py would hide the Python module {stem}; take another id")
 

@@ -25,6 +25,7 @@ from ..errors import UserError, check_choice
 from .code import encoding_code, scoring_code
 from .data import check_coverage, data_of
 from .prompts import ensembling_of, templates_of
+from .stage_checks import check_learning, stages_of
 from .stages import StagePlan, plan_stages
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def make_plan(
         missing: names of parameters that this file did not have.
     """
     config = resolved.config
-    open_stages = tuple(method.stages(protocol.target))
+    open_stages = stages_of(method, protocol.target)
     names = tuple(stage.name for stage in open_stages)
     if init is not None:
         open_stages = tuple(s for s in open_stages if _is_open(s, method, protocol, missing))
@@ -122,8 +123,9 @@ def make_plan(
     if init is not None:
         _check_complete(open_stages if lists.train else (), method, protocol, missing)
     stages = plan_stages(config, protocol, lists, seed, open_stages, start, plugins)
-    for stage in stages:
-        _check_augment(stage, preprocess)
+    for planned in stages:
+        check_learning(method, planned.stage)
+        _check_augment(planned, preprocess)
     prompts = _protocol_prompts(resolved, protocol)
     protocol_digest = protocol.digest(data, prompts, config.views.model_dump())
     about = {**start["method"], "stages": _stage_blocks(stages)}
@@ -221,7 +223,7 @@ def _check_complete(
     wanted: Sequence[Stage], method: Method, protocol: Protocol, missing: Collection[str]
 ) -> None:
     """Refuse to evaluate parameters that neither the checkpoint has nor a stage will train."""
-    lacking = {n for s in method.stages(protocol.target) for n in _lacking(s, method, missing)}
+    lacking = {n for s in stages_of(method, protocol.target) for n in _lacking(s, method, missing)}
     lacking -= {name for s in wanted for name in s.names(method)}
     # the parts of CLIP itself start from the backbone's weights
     fresh = sorted(name for name in lacking if not name.startswith("clip."))

@@ -9,12 +9,10 @@ from rich.table import Table
 
 from ...datasets.video.read import read_clip
 from ...datasets.video.sampling import FrameSampler
-from ...methods.base import called
 from ..config.resolve import Resolved
-from ..errors import RunFailed
 from ..plan.plan import preprocessing
 from ..plugin_errors import at_work
-from ..score.evaluate import class_features, view_scores
+from ..score.evaluate import class_features, require_finite, view_scores
 from ..terminal import console
 from .session import Session
 
@@ -44,8 +42,7 @@ def rank(
             features = method.encode_video(frames)
         with at_work(method, "scores", [video.name]):
             scores = view_scores(method, features, text, (1, len(names)))[0].cpu()
-    if not bool(torch.isfinite(scores).all()):
-        raise RunFailed(f"scores of {called(method)} for {video.name} are not finite")
+    require_finite(scores[None].numpy(), method, [video.name])
     shares = scores.softmax(0)
     table = Table("rank", "class", "score", "share of softmax", box=None, pad_edge=False)
     for place, index in enumerate(scores.argsort(descending=True).tolist(), 1):

@@ -275,7 +275,8 @@ def _scored(
         owner = np.repeat(np.arange(len(samples)), [len(s.captions) for s in samples])
         columns = np.isin(owner, kept)
     found = {name: part[kept][:, columns] for name, part in table.parts.items()}
-    _check_finite(found, chosen)
+    for part in found.values():  # those of the probes too
+        require_finite(part, table.method, [sample.id for sample in chosen])
     scores = found.pop("", np.zeros((0, len(split.texts)), np.float32))
     cosines = _cosines(table.method, scores, table.noun)
     return Scored(
@@ -302,12 +303,18 @@ def _cosines(method: Method, scores: NDArray[np.float32], noun: str) -> NDArray[
     return checked.float().cpu().numpy()
 
 
-def _check_finite(found: dict[str, NDArray[np.float32]], samples: Sequence[Sample]) -> None:
-    for scores in found.values():  # those of the probes too
-        bad = np.flatnonzero(~np.isfinite(scores).all(1))
-        if len(bad):
-            names = ", ".join(samples[i].id for i in bad[:3])
-            raise RunFailed(f"scores of {len(bad)} videos are not finite: {names}")
+def require_finite(scores: NDArray[np.float32], method: Method, ids: Sequence[str]) -> None:
+    """Refuse scores [N, K] of N videos with NaN or infinities.
+
+    Raises:
+        RunFailed: the method, and the videos.
+    """
+    bad = np.flatnonzero(~np.isfinite(scores).all(1))
+    if len(bad):
+        first = ", ".join(ids[n] for n in bad[:3]) + (", ..." if len(bad) > 3 else "")
+        raise RunFailed(
+            f"scores of {called(method)} are not finite for {len(bad)} of {len(ids)} videos: {first}"
+        )
 
 
 def flops_per_view(method: Method, frames: int, size: int) -> float | None:
