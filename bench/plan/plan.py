@@ -24,6 +24,7 @@ from ..config.schema import RunConfig
 from ..errors import UserError, check_choice
 from .code import encoding_code, scoring_code
 from .data import check_coverage, data_of
+from .lists import planned_lists
 from .prompts import ensembling_of, templates_of
 from .stage_checks import check_learning, stages_of
 from .stages import StagePlan, plan_stages
@@ -156,10 +157,8 @@ def make_plan(
 def _checked_lists(
     config: RunConfig, protocol: Protocol, variant: str, seed: int, data: Data
 ) -> Plan:
-    """The lists of the run, with names that can be right and enough videos, cut to data.limit."""
-    lists = protocol.plan(variant, seed, data)
-    for split in (*lists.evaluate, *(s for s in (lists.train, lists.source) if s)):
-        _check_classes(split, protocol)
+    """The lists of the run, with enough videos, cut to data.limit."""
+    lists = planned_lists(protocol, variant, seed, data)
     check_coverage(lists, protocol, config)
     return limited(lists, config.data.limit)
 
@@ -177,21 +176,6 @@ def _protocol_prompts(resolved: Resolved, protocol: Protocol) -> list[str] | Non
     if protocol.target == "captions" and source not in (RECIPE, PROTOCOL):
         raise UserError(f"captions are used as they are: {protocol.id} takes no prompts")
     return None if source == RECIPE else resolved.config.prompts
-
-
-def _check_classes(split: Split, protocol: Protocol) -> None:
-    """Refuse lists that no score could be right on."""
-    where = f"split {split.name} of {protocol.id}"
-    if not split.samples:
-        raise UserError(f"{where} has no videos")
-    if split.kind == "captions":  # which may well be equal
-        if lacking := [s.id for s in split.samples if not s.captions]:
-            raise UserError(f"{len(lacking)} videos of {where} have no caption, first {lacking[0]}")
-        return
-    if not split.classes:
-        raise UserError(f"{where} has no classes")
-    if twice := sorted({c for c in split.classes if split.classes.count(c) > 1}):
-        raise UserError(f"{where} has the class name {twice[0]!r} twice")
 
 
 def _check_augment(planned: StagePlan, preprocess: Preprocess) -> None:

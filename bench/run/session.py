@@ -11,6 +11,7 @@ from ...protocols.lists import forget
 from ..config.resolve import Resolved
 from ..errors import RunFailed, UserError
 from ..plan.data import check_settings, data_of
+from ..plan.lists import planned_lists, variants_of
 from ..registry import card, check_files, resolve
 from ..registry import protocol as find_protocol
 from ..terminal import console
@@ -96,7 +97,7 @@ class Session:
         """Read the tested lists before torch is imported: what is wrong with them is then said at once."""
         config = self.resolved.config
         data = data_of(config, self.protocol, ())
-        self.protocol.plan(self.protocol.variants[0], config.seeds[0], data)
+        planned_lists(self.protocol, variants_of(self.protocol)[0], config.seeds[0], data)
 
     def _check_plans(self, first: RunPlan) -> None:
         """Plan every variant and seed before the first one starts, so that none is refused hours later."""
@@ -104,7 +105,7 @@ class Session:
         needs = {planned.stage.data for planned in first.stages}
         data = data_of(config, self.protocol, needs)
         for variant, seed in product(self.protocol.variants, config.seeds):
-            self.protocol.plan(variant, seed, data)
+            planned_lists(self.protocol, variant, seed, data)
 
     def _one(
         self, plan: RunPlan, report: LoadReport | None, device: torch.device, dry: bool
