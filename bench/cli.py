@@ -21,6 +21,7 @@ from .commands import (
     leaderboard,
     listing,
     new_method,
+    new_protocol,
     predict,
     publish,
     rerun,
@@ -68,6 +69,7 @@ app.add_typer(data.app, name="data")
 app.command("convert")(convert.convert)
 app.command("predict")(predict.predict)
 app.command("new-method")(new_method.new_method)
+app.command("new-protocol")(new_protocol.new_protocol)
 app.add_typer(check.app, name="check")
 app.add_typer(runs.app, name="runs")
 app.command("rerun")(rerun.rerun)

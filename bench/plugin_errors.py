@@ -66,12 +66,15 @@ def failure_of(error: BaseException) -> Failure | None:
     """
     while isinstance(error, SystemExit) and not _own(error) and error.__context__ is not None:
         error = error.__context__
-    own, note = _own(error), getattr(error, _NOTE, None)
+    own = _own(error)
+    note: at_work | None = getattr(error, _NOTE, None)
     if not own and not (note and plugin_of(_file_of(type(note.owner)))):
         return None
-    who = _named(note.owner) if note else _owner(own)
-    phase = note.phase if note else own[0][0].f_code.co_name.replace("<module>", "its import")
-    file = own[-1][0].f_code.co_filename if own else _file_of(type(note.owner))
+    if note:
+        who, phase = _named(note.owner), note.phase
+    else:
+        who, phase = _owner(own), own[0][0].f_code.co_name.replace("<module>", "its import")
+    file = own[-1][0].f_code.co_filename if own else _file_of(type(note.owner) if note else object)
     line = f", line {own[-1][1]}" if own else ""
     sentence = (
         f"{who or f'plugin {Path(file).name}'} failed in {phase}{_with(note)}: {_what(error)} "
