@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from .. import methods, protocols
 from ..datasets import catalog
 from .errors import UserError, did_you_mean, one_line
+from .side_effects import Surroundings
 
 if TYPE_CHECKING:
     from ..methods.base import Method
@@ -248,12 +249,22 @@ def _load(entry: Registration) -> Any:
         found = methods.METHODS.module_dict.get(entry.id)
         if found is None:
             raise _Broken(f"{module} registers no method {entry.id!r}")
+        if not _is_method(found):
+            raise _Broken(f"{getattr(found, '__name__', found)} is no Method")
     if entry.kind == "protocols":
-        from ..protocols.base import Protocol
+        from ..protocols.base import Protocol, wrong_fields
 
         if not isinstance(found, Protocol) or found.id != entry.id:
             raise _Broken(f"{entry.target} is not a Protocol with the id {entry.id!r}")
+        for problem in wrong_fields(found):
+            raise _Broken(problem)
     return found
+
+
+def _is_method(found: Any) -> bool:
+    from ..methods.base import Method
+
+    return isinstance(found, type) and issubclass(found, Method)
 
 
 @dataclass(frozen=True)
@@ -295,22 +306,26 @@ def _import_file(path: Path) -> _File:
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         return _File({}, {}, "it is not a Python file")
-    before = set(_registered())
+    before = dict(_registered())
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # pickling and `Card.of` look it up there
-    error = None
+    error, surroundings = None, Surroundings()
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as raised:
         error = one_line(raised)
+    if (change := surroundings.changed()) and not error:
+        error = f"it {change} when it is imported"
+    if error:
         del sys.modules[name]
     known = [*_builtin("methods"), *_installed("methods")]
     owned = {(e.id, e.target.partition(":")[0]) for e in known}
-    new = {id: cls for id, cls in _registered().items() if id not in before}
+    new = {id: cls for id, cls in _registered().items() if before.get(id) is not cls}
     new = {id: cls for id, cls in new.items() if (id, cls.__module__) not in owned}
     for id in new:
         if error or id in {e.id for e in known}:
             del _registered()[id]  # or its rightful owner could not be imported any more
+            _registered().update({id: before[id]} if id in before else {})
     if error:
         return _File({}, {}, error)
     targets = {id: f"{cls.__module__}:{cls.__qualname__}" for id, cls in new.items()}

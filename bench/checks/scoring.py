@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +11,7 @@ import numpy as np
 from ...protocols.family import FAMILIES, family_of
 from ...protocols.metric import Metric
 from ...protocols.split import Outcome, Split
-from ..plan.lists import metrics_of, variants_of
+from ..plan.lists import check_headline, metrics_of, variants_of
 from .check import NOT_CHECKED
 from .fixtures import NotApplicable, Unmet, named
 
@@ -30,8 +29,6 @@ def metrics(subject: ProtocolSubject) -> str:
         found = all_metrics(subject, variant)
         for one in found:
             where = f"metric {one.name!r}" + (f" of {one.split}" if one.split else "")
-            if not isinstance(one.value, float | int | np.floating) or not math.isfinite(one.value):
-                raise Unmet(f"{where} is {one.value!r}, no finite number")
             if one.unit == "%" and not -1e-9 <= one.value <= 100 + 1e-9:
                 raise Unmet(f"{where} is {one.value:.6g} %, and % go from 0 to 100")
         pairs = [(one.name, one.split) for one in found]
@@ -65,13 +62,8 @@ def headline(subject: ProtocolSubject) -> str:
     """The primary metric is over all splits, or of the only one."""
     proto = subject.protocol
     for variant in variants_of(proto):
-        found = all_metrics(subject, variant)
-        tested = subject.plan(variant).evaluate
-        only = tested[0].name if len(tested) == 1 else None
-        if not any(m.name == proto.primary and m.split in (None, only) for m in found):
-            over = sorted({m.name for m in found if m.split in (None, only)})
-            held = f"there are {named(over)}" if over else "summarise() gives none"
-            raise Unmet(f"no metric {proto.primary!r} over all splits: {held}")
+        tested = [split.name for split in subject.plan(variant).evaluate]
+        check_headline(proto, all_metrics(subject, variant), tested)
     return str(proto.primary)
 
 

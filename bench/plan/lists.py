@@ -5,14 +5,16 @@ Lists of plugins may hold anything; what is wrong with them is said before any w
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from ...protocols.base import Protocol
 from ...protocols.family import TARGETS
+from ...protocols.metric import Metric
 from ...protocols.split import Data, Plan, Sample, Split
-from ..errors import UserError
+from ..errors import RunFailed, UserError
 from ..plugin_errors import at_work
 
 
@@ -140,22 +142,53 @@ def kind_of(value: Any) -> str:
     return "None" if value is None else f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
 
 
-def metrics_of(protocol: Protocol, found: Any, hook: str) -> list[Any]:
+def digest_of(protocol: Protocol, data: Data, prompts: Any, views: Any) -> str:
+    """The digest of a protocol as used in a run.
+
+    Raises:
+        UserError: it is no text.
+    """
+    with at_work(protocol, "digest"):
+        found = protocol.digest(data, prompts, views)
+    if not _is_word(found):
+        raise UserError(
+            f"digest() of protocol {protocol.id} gives {kind_of(found)}; a text of hexadecimal digits "
+            "is wanted"
+        )
+    return found
+
+
+def metrics_of(protocol: Protocol, found: Any, hook: str) -> list[Metric]:
     """Metrics that `measure` or `summarise` of a protocol gave.
 
     Raises:
-        UserError: something else than a list of Metric.
+        RunFailed: something else than a list of Metric with finite numbers.
     """
-    from ...protocols.metric import Metric
-
+    where = f"{hook}() of protocol {protocol.id}"
     if not isinstance(found, list | tuple):
-        raise UserError(
-            f"{hook}() of protocol {protocol.id} gives {kind_of(found)}; a list of Metric is wanted"
-        )
+        raise RunFailed(f"{where} gives {kind_of(found)}; a list of Metric is wanted")
     for metric in found:
         if not isinstance(metric, Metric):
-            raise UserError(
-                f"{hook}() of protocol {protocol.id} gives {kind_of(metric)} among its metrics; "
-                "a Metric is wanted"
+            raise RunFailed(
+                f"{where} gives {kind_of(metric)} among its metrics; a Metric is wanted"
             )
+        if not (hasattr(metric.value, "__float__") and math.isfinite(metric.value)):
+            name = f"metric {metric.name}" + (f" of {metric.split}" if metric.split else "")
+            raise RunFailed(f"{where}: {name} is {metric.value!r}; a finite number is wanted")
     return list(found)
+
+
+def check_headline(protocol: Protocol, found: Sequence[Metric], tested: Sequence[str]) -> None:
+    """Refuse metrics without the one that ranks, over all splits or of the only one.
+
+    Raises:
+        RunFailed: which there are.
+    """
+    only = tested[0] if len(tested) == 1 else None
+    over = list(dict.fromkeys(m.name for m in found if m.split in (None, only)))
+    if protocol.primary not in over:
+        held = f"there are {', '.join(over)}" if over else "summarise() gives none"
+        raise RunFailed(
+            f"protocol {protocol.id} has no metric {protocol.primary!r} over all splits, which is its "
+            f"primary: {held}"
+        )

@@ -24,9 +24,9 @@ from ..config.schema import RunConfig
 from ..errors import UserError, check_choice
 from .code import encoding_code, scoring_code
 from .data import check_coverage, data_of
-from .lists import planned_lists
+from .lists import digest_of, planned_lists
 from .prompts import ensembling_of, templates_of
-from .stage_checks import check_learning, stages_of
+from .stage_checks import check_learning, facts_of, stages_of, version_of
 from .stages import StagePlan, plan_stages
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def make_plan(
         check_learning(method, planned.stage)
         _check_augment(planned, preprocess)
     prompts = _protocol_prompts(resolved, protocol)
-    protocol_digest = protocol.digest(data, prompts, config.views.model_dump())
+    protocol_digest = digest_of(protocol, data, prompts, config.views.model_dump())
     about = {**start["method"], "stages": _stage_blocks(stages)}
     said = {
         **start,
@@ -256,8 +256,8 @@ def _start(resolved: Resolved, method: Method, init: dict[str, Any] | None) -> d
     return {
         "method": {
             "name": config.method,
-            "version": method.version,
-            "options": {**config.options, **method.facts()},
+            "version": version_of(method),
+            "options": {**config.options, **facts_of(method)},
             "stages": [],
         },
         "backbone": {

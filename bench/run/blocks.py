@@ -12,7 +12,7 @@ from ...protocols.base import Protocol
 from ...protocols.metric import Metric
 from ...protocols.split import Outcome, Split, digest
 from ..plan.leaks import audits_of
-from ..plan.lists import metrics_of
+from ..plan.lists import check_headline, metrics_of
 from ..plan.plan import RunPlan
 from ..plugin_errors import at_work
 from ..score.evaluate import Scored
@@ -28,7 +28,9 @@ def metric_blocks(protocol: Protocol, scored: dict[str, Scored], tie_rule: str) 
             metrics.append(replace(first, name=f"{first.name}_{probe}"))
     with at_work(protocol, "summarise"):
         over_splits = protocol.summarise(metrics)
-    return metrics + metrics_of(protocol, over_splits, "summarise")
+    metrics += metrics_of(protocol, over_splits, "summarise")
+    check_headline(protocol, metrics, list(scored))
+    return metrics
 
 
 def _measured(protocol: Protocol, outcome: Outcome, tie_rule: str) -> list[Metric]:

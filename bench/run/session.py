@@ -12,6 +12,7 @@ from ..config.resolve import Resolved
 from ..errors import RunFailed, UserError
 from ..plan.data import check_settings, data_of
 from ..plan.lists import planned_lists, variants_of
+from ..plugin_errors import at_work
 from ..registry import card, check_files, resolve
 from ..registry import protocol as find_protocol
 from ..terminal import console
@@ -135,19 +136,20 @@ class Session:
         """The method with its starting weights, and (init block, load report) of the checkpoint."""
         import torch
 
-        from ...methods.build import build_method
+        from ...methods.build import build_method, method_class
         from ..train.checkpoint import load_checkpoint
 
         config = self.resolved.config
         needs = card(config.method, self.plugins).backbone
         torch.manual_seed(seed)
         try:
-            method = build_method(
-                config.method,
-                config.backbone.name if needs else None,
-                self._weights() if needs else None,
-                **config.options,
-            )
+            with at_work(method_class(config.method), "__init__"):
+                method = build_method(
+                    config.method,
+                    config.backbone.name if needs else None,
+                    self._weights() if needs else None,
+                    **config.options,
+                )
         except ValueError as error:  # a method's own check of its options
             raise UserError(f"method {config.method}: {error}") from None
         if any(config.eval.patching):
