@@ -12,6 +12,7 @@ import importlib.util
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
@@ -165,14 +166,19 @@ def plugin_of(file: str) -> str | None:
     for own in _FILES:
         if path == own or _beside(path, own.parent):
             return str(own)
-    for group in KINDS:
-        for point in entry_points(group=_SOURCES[group].ENTRY_POINTS):
-            top = sys.modules.get(point.module.partition(".")[0])
-            folders = [Path(folder).resolve() for folder in getattr(top, "__path__", ())]
-            place = Path(getattr(top, "__file__", None) or ROOT).resolve()
-            if path == place or any(path.is_relative_to(folder) for folder in folders):
-                return _origin(point)
+    for point in _declared():
+        top = sys.modules.get(point.module.partition(".")[0])
+        folders = [Path(folder).resolve() for folder in getattr(top, "__path__", ())]
+        place = Path(getattr(top, "__file__", None) or ROOT).resolve()
+        if path == place or any(path.is_relative_to(folder) for folder in folders):
+            return _origin(point)
     return None
+
+
+@cache
+def _declared() -> tuple[EntryPoint, ...]:
+    """What installed distributions declare of all kinds; looked up once, for every frame asks."""
+    return tuple(p for kind in KINDS for p in entry_points(group=_SOURCES[kind].ENTRY_POINTS))
 
 
 def _beside(path: Path, folder: Path) -> bool:

@@ -4,6 +4,7 @@ import re
 
 import pytest
 from vclipbench.bench import registry
+from vclipbench.bench.plan import code
 from vclipbench.methods.base import METHODS
 
 METHOD = """
@@ -205,7 +206,7 @@ WRONG_METHODS = {
     "init: no options": (
         "def __init__(self, backbone, width):\n    super().__init__(backbone)",
         1,
-        "method hostile failed in __init__: TypeError",
+        "missing 1 required positional argument: 'width' (plugin.py)",
     ),
     "init: no super": (
         "def __init__(self, backbone, **options):\n    self.map = torch.nn.Linear(2, 2)",
@@ -396,17 +397,21 @@ WRONG_PROTOCOLS = {
 
 
 @pytest.fixture
-def here(quick):
-    """The command line in this process, which forgets the plugin afterwards."""
+def here(quick, monkeypatch):
+    """The command line in this process, which forgets the plugin afterwards.
+
+    Nothing here asks which code made a run, and looking for it takes a third of the time.
+    """
+    monkeypatch.setattr(code, "code_digest", lambda *_: "0" * 64)
     yield quick
     registry._FILES.clear()
     METHODS.module_dict.pop("hostile", None)
 
 
-def told(done, code, sentence):
+def told(done, exit_code, sentence):
     """The exit code, one sentence, and below it at most frames of the plugin."""
     printed = done.stdout + done.stderr
-    assert done.returncode == code, printed
+    assert done.returncode == exit_code, printed
     lines = done.stderr.splitlines()
     errors = [line for line in lines if line.startswith("error: ")]
     assert len(errors) == 1, printed
@@ -415,7 +420,7 @@ def told(done, code, sentence):
     assert "Traceback" not in printed
     frames = re.findall(r'File "([^"]+)"', done.stderr)
     assert all(frame.endswith("plugin.py") for frame in frames), frames
-    if not frames:
+    if not frames and "shows where" not in printed:
         assert lines[-1] == errors[0], printed
 
 
@@ -425,25 +430,25 @@ def indented(body):
 
 @pytest.mark.parametrize("case", WRONG_METHODS)
 def test_a_method(case, here, tmp_path):
-    body, code, sentence = WRONG_METHODS[case]
+    body, exit_code, sentence = WRONG_METHODS[case]
     (tmp_path / "plugin.py").write_text(METHOD + indented(body))
     words = ("--method", "hostile", "--protocol", "b2n-shapes", "--plugin", "plugin.py")
-    told(here("run", *words, *TRAIN), code, sentence)
+    told(here("run", *words, *TRAIN), exit_code, sentence)
 
 
 @pytest.mark.parametrize("case", WRONG_FILES)
 def test_a_file(case, here, tmp_path):
-    text, code, sentence = WRONG_FILES[case]
+    text, exit_code, sentence = WRONG_FILES[case]
     (tmp_path / "plugin.py").write_text(METHOD + text)
     name = "vifi" if "taken" in case else "hostile"
     words = ("--method", name, "--protocol", "b2n-shapes", "--plugin", "plugin.py")
-    told(here("run", *words, *TRAIN, "--dry-run"), code, sentence)
+    told(here("run", *words, *TRAIN, "--dry-run"), exit_code, sentence)
 
 
 @pytest.mark.parametrize("case", WRONG_PROTOCOLS)
 def test_a_protocol(case, here, tmp_path):
-    body, keys, code, sentence = WRONG_PROTOCOLS[case]
+    body, keys, exit_code, sentence = WRONG_PROTOCOLS[case]
     (tmp_path / "plugin.py").write_text(PROTOCOL.format(body=body, keys=keys))
     name = "zs-shapes" if "taken" in case else "full-hostile"
     words = ("--method", "random", "--protocol", name, "--plugin", "plugin.py")
-    told(here("run", *words, *SMALL), code, sentence)
+    told(here("run", *words, *SMALL), exit_code, sentence)
