@@ -16,7 +16,7 @@ from .check import NOT_CHECKED
 from .fixtures import NotApplicable, Unmet, named
 
 if TYPE_CHECKING:
-    from .protocol import ProtocolSubject
+    from .protocol_subject import ProtocolSubject
 
 VIDEOS = 64  # of a list that are scored
 _HALVES = ("base", "novel")
