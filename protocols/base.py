@@ -6,7 +6,7 @@ Plugins find here all that a protocol is written with.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -26,6 +26,7 @@ __all__ = [
     "Sample",
     "Split",
     "digest",
+    "wrong_fields",
 ]
 
 Progress = Callable[[int], None]
@@ -96,7 +97,10 @@ class Protocol(ABC):
         Raises:
             ProtocolError: as `plan`, or a name that is no UTF-8.
         """
-        plan = self.plan(variant, seed, data)
+        return self.filled(self.plan(variant, seed, data), data, told)
+
+    def filled(self, plan: Plan, data: Data, told: Told | None = None) -> Plan:
+        """A plan with the digests of the files of a user's own videos; raises as `full_plan`."""
         if not self.needs_root:
             return plan
         if (name := strange_name(plan)) is not None:
@@ -155,3 +159,21 @@ class Protocol(ABC):
             content.append([variant, plan.k_shot, [[s.name, s.digest()] for s in plan.evaluate]])
             content.append(plan.train.classes if plan.train else None)
         return digest(content)
+
+
+_TEXTS = ("id", "summary", "family", "dataset", "metric", "primary", "version", "paper", "clean")
+
+
+def wrong_fields(protocol: Protocol) -> Iterator[str]:
+    """A sentence for every field of a protocol that has a value of another type."""
+    kinds: dict[str, tuple[Any, str]] = dict.fromkeys(_TEXTS, (str, "a text"))
+    kinds |= {
+        "defaults": (Mapping, "a dict of settings"),
+        "datasets": (tuple, "a tuple of ids"),
+        "coverage": ((int, float), "a number"),
+        "needs_root": (bool, "True or False"),
+    }
+    for name, (kind, wanted) in kinds.items():
+        value = getattr(protocol, name)
+        if not isinstance(value, kind):
+            yield f"the field {name} is {value!r}; {wanted} is wanted"

@@ -16,6 +16,7 @@ from ...protocols.split import Data, Plan, Split
 from ..config.flags import check_words, is_named
 from ..errors import UserError
 from ..plan.data import check_folders, check_own
+from ..plan.lists import planned_lists
 from ..terminal import Rows, two_columns, wrapped
 from .settings import setting_lines
 
@@ -86,7 +87,8 @@ def _lists(protocol: Protocol, data: Data, words: list[str]) -> tuple[str, list[
             f"lists (counts and digest with --data: {wanted})",
             *two_columns(rows, "  "),
         ]
-    return protocol.digest(data), ["splits", *two_columns(_split_rows(protocol, data), "  ")]
+    rows = _split_rows(protocol, data)  # first: lists that are none have no digest
+    return protocol.digest(data), ["splits", *two_columns(rows, "  ")]
 
 
 def _known(protocol: Published, roots: Roots) -> bool:
@@ -126,13 +128,13 @@ def _split_rows(protocol: Protocol, data: Data) -> Rows:
 def _planned(protocol: Protocol, variant: str, data: Data) -> tuple[Plan, str]:
     """The plan, and what is trained on, or why that cannot be told here."""
     try:
-        plan = protocol.full_plan(variant, 1, replace(data, needs=frozenset(("target",))))
+        plan = planned_lists(protocol, variant, 1, replace(data, needs=frozenset(("target",))))
         return plan, _size(plan.train) if plan.train else "nothing"
     except ProtocolError as error:
         if not protocol.datasets:
             raise
-        bare = replace(data, needs=frozenset())
-        return protocol.full_plan(variant, 1, bare), f"not here: {error}"
+        data = replace(data, needs=frozenset())
+        return planned_lists(protocol, variant, 1, data), f"not here: {error}"
 
 
 def _size(split: Split, chance: bool = False) -> str:
