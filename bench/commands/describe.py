@@ -67,7 +67,7 @@ def _find(id: str, kind: str | None, plugins: list[Path]) -> Registration:
 
 
 def _method_lines(entry: Registration, card: Card) -> list[str]:
-    from ..config.resolve import shown
+    from ...sentences import written
     from ..describe.settings import setting_lines
 
     lines = two_columns(
@@ -81,7 +81,7 @@ def _method_lines(entry: Registration, card: Card) -> list[str]:
             ("origin", entry.origin),
         ]
     )
-    options = [(f"{k} = {shown(o.default)}", o.help) for k, o in card.options.items()]
+    options = [(f"{k} = {written(o.default)}", o.help) for k, o in card.options.items()]
     lines += [
         "",
         "options (--set options.NAME=VALUE)",
@@ -96,13 +96,12 @@ def _method_lines(entry: Registration, card: Card) -> list[str]:
 
 
 def _config_lines() -> list[str]:
-    from ..config.fields import wanted
-    from ..config.resolve import shown
+    from ...sentences import wanted, written
     from ..config.schema import leaves
 
     rows = []
     for key, field in leaves().items():
-        default = "" if field.is_required() else f" = {shown(field.get_default())}"
+        default = "" if field.is_required() else f" = {written(field.get_default())}"
         note = "see bench describe METHOD" if key == "options" else wanted(field)
         rows.append((f"{key}{default}", f"{field.description} ({note})"))
     return [

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from pydantic import ValidationError
 
+from ...sentences import complaints, cut, shown
 from .. import registry
 from ..errors import UserError, nearest, one_line
-from .fields import wanted
 from .schema import RunConfig, leaves, schema_for
 
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ def _validated(
     try:
         checked = schema.model_validate(_nest(values))
     except ValidationError as error:
-        for key, text in _complaints(error, keys, values).items():
+        for key, text in complaints(error, schema, values).items():
             layer = next((s for k, s in sources.items() if k.startswith(f"{key}.")), sources[key])
             problems.append(f"config key {key!r} ({layer}): {text}")
     if problems:
@@ -192,20 +192,6 @@ def _validated(
     if any(key.startswith("stages.") for key in sources):
         del sources["stages"]  # its parts are listed one by one
     return Resolved(RunConfig.model_validate(checked.model_dump()), sources)
-
-
-def _complaints(
-    error: ValidationError, keys: Mapping[str, FieldInfo], values: Mapping[str, Any]
-) -> dict[str, str]:
-    """Pydantic's findings in our words, one for each key."""
-    found: dict[str, str] = {}
-    for item in error.errors():
-        places = [".".join(map(str, item["loc"][:n])) for n in range(len(item["loc"]), 0, -1)]
-        key = next(place for place in places if place in keys)
-        own = item.get("ctx", {}).get("error")
-        text = str(own) if own else f"{shown(values.get(key))} is not {wanted(keys[key])}"
-        found.setdefault(key, text)
-    return found
 
 
 def _command_line(
@@ -341,10 +327,3 @@ def _dig(values: Mapping[str, Any], key: str) -> Any:
     for name in key.split("."):
         found = found[name]
     return found
-
-
-def shown(value: Any) -> str:
-    """A value as a user writes it."""
-    if value is None or isinstance(value, bool):
-        return str(value).lower().replace("none", "null")
-    return repr(value)

@@ -28,7 +28,7 @@ TRAINING = (f"{PACKAGE}.bench.train.trainings", f"{PACKAGE}.datasets.shapes.stor
 ENCODING = (f"{PACKAGE}.bench.score.evaluate", f"{PACKAGE}.datasets.video.transforms")
 SCORING = (*ENCODING, f"{PACKAGE}.leaderboard.statistics.run_metrics")
 # words to users: they are on every way and decide nothing
-SILENT = frozenset({f"{PACKAGE}.bench.errors", f"{PACKAGE}.bench.terminal"})
+SILENT = frozenset(f"{PACKAGE}.{name}" for name in ("bench.errors", "bench.terminal", "sentences"))
 
 
 def training_code(method: str, plugins: Plugins) -> str:

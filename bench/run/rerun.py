@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from ...leaderboard.record.identity import changed_paths, identity_changes, plain
 from ...leaderboard.record.record import Record
+from ...sentences import in_words
 from .. import registry
 from ..config.flags import data_flags
 from ..config.resolve import Resolved
@@ -129,10 +130,9 @@ def _checked(schema: type[RunConfig], config: dict[str, Any], record: Record) ->
     try:
         return schema.model_validate(config)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, first["loc"]))
         raise UserError(
-            f"the configuration of run {record.run_id} is none of this version: {key}: {first['msg']}"
+            f"the configuration of run {record.run_id} is none of this version: "
+            f"{in_words(error, schema, most=1)}"
         ) from None
 
 

@@ -16,6 +16,7 @@ from ...protocols.measure import target_of
 from ...protocols.prompts import templates
 from ...protocols.shapes import ShapesProtocol
 from ...protocols.split import Outcome, Plan, Sample, Split, digest
+from ...sentences import complaints
 from ..config.flags import data_flags
 from ..config.resolve import RECIPE
 from ..config.schema import DataSource, RunConfig
@@ -141,8 +142,8 @@ def _config(record: Record, protocol: Protocol, words: Sequence[str]) -> RunConf
     try:
         source = DataSource.model_validate(settings)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise _Wrong(f"data.{first['loc'][0]} of its configuration: {first['msg']}") from None
+        key, text = next(iter(complaints(error, DataSource).items()))
+        raise _Wrong(f"data.{key} of its configuration: {text}") from None
     return RunConfig(method=record.identity.method.name, protocol=protocol.id, data=source)
 
 
