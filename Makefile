@@ -11,7 +11,7 @@ PACKAGES := bench datasets leaderboard methods protocols
 
 export OMP_NUM_THREADS ?= 2
 
-.PHONY: demo test leaderboard lint imports types format constraints clean
+.PHONY: demo test test-slow leaderboard lint imports types format constraints clean
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
@@ -24,8 +24,13 @@ demo: $(STAMP)
 	$(BIN)/bench run --method vifi --protocol b2n-shapes --out $(DEMO)
 	$(BIN)/bench leaderboard $(DEMO)
 
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
 test: $(STAMP)  ## two processes of one thread each, file by file, the longest first (tests/conftest.py)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(PYTEST) -m "not slow"
+
+test-slow: $(STAMP)  ## what takes longer, or needs a daemon
+	$(PYTEST) -m slow
 
 leaderboard: $(STAMP)  ## LEADERBOARD.md and docs/leaderboard, from the records there
 	$(BIN)/python scripts/make_leaderboard.py

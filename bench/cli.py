@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
+from . import stopping
 from .commands import (
     audit,
     check,
@@ -96,12 +97,16 @@ def spread(words: list[str]) -> list[str]:
 def main() -> None:
     """Run the command line; errors meant for the user become one sentence, without traceback.
 
-    Exit codes: 0 done, 1 the run failed, 2 bad usage, config or id, 130 stopped with Ctrl-C.
+    Exit codes: 0 done, 1 the run failed, 2 bad usage, config or id; 128 and its number if a signal
+    stopped it, which is 130 for Ctrl-C.
     """
+    stopping.listen()
     try:
         app(spread(sys.argv[1:]), prog_name="bench")
     except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
+        sys.exit(stopping.exit_code())
+    except SystemExit as stop:  # what Typer makes of any KeyboardInterrupt
+        sys.exit(stopping.exit_code() if stop.code == INTERRUPTED else stop.code)
     except Exception as error:
         known = explained(error)
         if known is None or os.environ.get(DEBUG) == "1":

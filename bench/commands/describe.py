@@ -67,7 +67,7 @@ def _find(id: str, kind: str | None, plugins: list[Path]) -> Registration:
 
 
 def _method_lines(entry: Registration, card: Card) -> list[str]:
-    from ...sentences import written
+    from ...datasets.value_words import written
     from ..describe.settings import setting_lines
 
     lines = two_columns(
@@ -96,7 +96,7 @@ def _method_lines(entry: Registration, card: Card) -> list[str]:
 
 
 def _config_lines() -> list[str]:
-    from ...sentences import wanted, written
+    from ...datasets.value_words import wanted, written
     from ..config.schema import leaves
 
     rows = []

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from pydantic import ValidationError
 
-from ...sentences import complaints, cut, shown
+from ...datasets.value_words import complaints, shown
 from .. import registry
 from ..errors import UserError, nearest, one_line
 from .schema import RunConfig, leaves, schema_for
@@ -180,7 +180,6 @@ def _hint(key: str, keys: Mapping[str, FieldInfo]) -> str:
 def _validated(
     schema: type[RunConfig], values: dict[str, Any], sources: dict[str, str], problems: list[str]
 ) -> Resolved:
-    keys = leaves(schema)
     try:
         checked = schema.model_validate(_nest(values))
     except ValidationError as error:

@@ -16,9 +16,9 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 
+from ...datasets.value_words import complaints
 from ...methods.card import Option
 from ...protocols.prompts import templates
-from ...sentences import complaints
 from .fields import (
     Clips,
     Decay,

@@ -17,7 +17,8 @@ from ...datasets.annotation_files import load
 from ...datasets.class_names import CLASS_NAMES
 from ...datasets.errors import DatasetError, MissingAnnotation
 from ...datasets.table import DataFinding, check
-from ..errors import INTERRUPTED, UserError, check_choice, did_you_mean
+from ..errors import UserError, check_choice, did_you_mean
+from ..stopping import exit_code
 from ..terminal import progress, say
 from .report import Report
 
@@ -153,7 +154,7 @@ def decode(report: Report, place: str, videos: Mapping[str, Path], jobs: int) ->
             f"stopped: {done:,} of {len(ids):,} videos are checked, and what came of it is kept in "
             f"{verdicts.path}; the same command goes on from there"
         )
-        raise typer.Exit(INTERRUPTED) from None
+        raise typer.Exit(exit_code()) from None
     report.facts.append(
         f"{len(ids):,} videos checked by decoding them, {known:,} known from the last check"
     )

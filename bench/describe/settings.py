@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ...sentences import written
+from ...datasets.value_words import written
 from ..config.schema import leaves
 from ..terminal import two_columns
 

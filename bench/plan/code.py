@@ -27,8 +27,11 @@ PACKAGE = __name__.split(".")[0]
 TRAINING = (f"{PACKAGE}.bench.train.trainings", f"{PACKAGE}.datasets.shapes.store")
 ENCODING = (f"{PACKAGE}.bench.score.evaluate", f"{PACKAGE}.datasets.video.transforms")
 SCORING = (*ENCODING, f"{PACKAGE}.leaderboard.statistics.run_metrics")
-# words to users: they are on every way and decide nothing
-SILENT = frozenset(f"{PACKAGE}.{name}" for name in ("bench.errors", "bench.terminal", "sentences"))
+# words to users and from them: they are on every way and decide nothing
+SILENT = frozenset(
+    f"{PACKAGE}.{name}"
+    for name in ("bench.errors", "bench.stopping", "bench.terminal", "datasets.value_words")
+)
 
 
 def training_code(method: str, plugins: Plugins) -> str:

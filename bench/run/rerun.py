@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from ...datasets.value_words import in_words
 from ...leaderboard.record.identity import changed_paths, identity_changes, plain
 from ...leaderboard.record.record import Record
-from ...sentences import in_words
 from .. import registry
 from ..config.flags import data_flags
 from ..config.resolve import Resolved
@@ -79,7 +79,6 @@ class Again(Session):
         Raises:
             UserError: the run is there already, or failed again. KeyboardInterrupt: stopped.
         """
-        from ..train.train import Interrupted
         from . import show
         from .run import Execution
 
@@ -97,9 +96,9 @@ class Again(Session):
         show.announce(plan, str(device))
         try:
             return Execution(plan, self.store, device, self._origin(), report).do()
-        except (Interrupted, KeyboardInterrupt) as stop:
+        except KeyboardInterrupt as stop:
             console.print(f"{str(stop) or 'stopped'}; the same command goes on from there")
-            raise KeyboardInterrupt from None
+            raise
 
 
 def resolved_again(record: Record, here: Here) -> Resolved:

@@ -27,7 +27,6 @@ from ..score.evaluate import Scored, evaluate_split, flops_per_view, patch
 from ..score.feature_store import FeatureStore, encoding_parts
 from ..terminal import console, progress, progress_console
 from ..train import trainings
-from ..train.train import Interrupted
 from . import blocks
 
 _LEFT_OVER = {"missing_keys", "unexpected_keys", "shape_mismatch"}
@@ -125,14 +124,14 @@ class Execution:
             redo: addresses of trainings to forget and make anew.
 
         Raises:
-            Interrupted, KeyboardInterrupt: stopped by the user, can be resumed.
+            KeyboardInterrupt: stopped (`Stopped` where a signal did it), can be resumed.
             UserError: the run failed; its record says why.
         """
         with self.store.lock(self.folder):
             self.store.write(self.record)
             try:
                 self.record = self._work(redo)
-            except (Interrupted, KeyboardInterrupt):
+            except KeyboardInterrupt:
                 self._close("partial")
                 raise
             except Exception as error:

@@ -69,6 +69,7 @@ class Session:
             UserError: see its message; finished records stay.
         """
         forget()  # a list that was read before may be another one now
+        self._look()
         if not dry:
             self.store.check_writable()
         device = self.device()
@@ -91,6 +92,12 @@ class Session:
                 f"records in {self.store.root}; table: bench leaderboard {self.store.root}"
             )
 
+    def _look(self) -> None:
+        """Read the tested lists before torch is imported: what is wrong with them is then said at once."""
+        config = self.resolved.config
+        data = data_of(config, self.protocol, ())
+        self.protocol.plan(self.protocol.variants[0], config.seeds[0], data)
+
     def _check_plans(self, first: RunPlan) -> None:
         """Plan every variant and seed before the first one starts, so that none is refused hours later."""
         config = self.resolved.config
@@ -102,7 +109,6 @@ class Session:
     def _one(
         self, plan: RunPlan, report: LoadReport | None, device: torch.device, dry: bool
     ) -> None:
-        from ..train.train import Interrupted
         from . import show
         from .run import Execution
 
@@ -120,10 +126,9 @@ class Session:
         self.redone |= redo
         try:
             show.result(work.do(redo))
-        except (Interrupted, KeyboardInterrupt) as stop:
-            what = str(stop) or "stopped"
-            console.print(f"{what}; the same command goes on from there")
-            raise KeyboardInterrupt from None
+        except KeyboardInterrupt as stop:
+            console.print(f"{str(stop) or 'stopped'}; the same command goes on from there")
+            raise
 
     def method(self, seed: int) -> tuple[Method, Init]:
         """The method with its starting weights, and (init block, load report) of the checkpoint."""

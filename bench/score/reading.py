@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 from ...datasets.video.read import VideoError, read_clip
 from ...datasets.video.sampling import FrameSampler
 from ..errors import RunFailed
-from ..loading import loader, on_bad
+from ..loading import batches, loader, on_bad
 from .feature_rows import finite, rows
 from .feature_store import Encoded, FeatureStore, content_key
 
@@ -119,7 +119,8 @@ class Reading:
         data = EvalViews([self.samples[n] for n in self._left], self.config, self.preprocess)
         per_batch = max(1, self.config.eval.batch_size // self.views)
         clock = time.perf_counter()
-        for items in loader(data, self.config.data.workers, batch_size=per_batch, collate_fn=list):
+        items_of = loader(data, self.config.data.workers, batch_size=per_batch, collate_fn=list)
+        for items in batches(items_of):
             self.seconds += time.perf_counter() - clock
             good = []
             for item in items:

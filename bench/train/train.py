@@ -5,12 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import random
-import signal
 import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,7 +22,8 @@ from mmengine.runner import BaseLoop, IterBasedTrainLoop, Runner
 
 from ...methods.base import Batch
 from ..errors import RunFailed, UserError
-from ..loading import loader
+from ..loading import batches, loader
+from ..stopping import Stopped, asking
 from .optimiser import build_optimiser
 from .schedule import FactorLR
 from .stream import FromStep
@@ -34,10 +33,6 @@ if TYPE_CHECKING:
     from .stream import TrainStream
 
 LAST = "last.pth"
-
-
-class Interrupted(Exception):
-    """Training stopped by the user; the checkpoint is written."""
 
 
 class TrainingDiverged(RunFailed):
@@ -98,7 +93,7 @@ class StreamLoop(IterBasedTrainLoop):  # type: ignore[misc]
         self.runner.call_hook("before_train_epoch")
         self.dataloader.sampler.start = self._iter
         self.runner.model.train()
-        for data in self.dataloader:
+        for data in batches(self.dataloader):
             if "error" in data:
                 raise RunFailed(f"{data['error']} (--on-bad-video skip leaves such videos out)")
             self.run_iter(data)
@@ -117,7 +112,7 @@ class Resumable(Hook):  # type: ignore[misc]
     def __init__(self, folder: Path, every: float, accumulate: int):
         self.folder, self.every, self.accumulate = folder, every, accumulate
         self.written = time.monotonic()
-        self.asked_to_stop = False
+        self.asked_to_stop = 0  # by which signal
 
     def after_train_iter(self, runner: Runner, batch_idx: int, **_: Any) -> None:
         """Save if it is time, or if the user asked to stop."""
@@ -126,7 +121,11 @@ class Resumable(Hook):  # type: ignore[misc]
         late = time.monotonic() - self.written >= self.every
         if (late or self.asked_to_stop) and is_main_process():
             self.save(runner)
-        runner.train_loop.stop_training = self.asked_to_stop
+        runner.train_loop.stop_training = bool(self.asked_to_stop)
+
+    def stop(self, number: int) -> None:
+        """Save and end after the step in progress; `number` is the signal that asks for it."""
+        self.asked_to_stop = number
 
     def save(self, runner: Runner) -> None:
         """Write beside and rename, so that a kill leaves the old file or the new one."""
@@ -232,7 +231,7 @@ def train_stage(
     """Train the parameters that require gradients, in place; resume if `folder` holds `last.pth`.
 
     Raises:
-        Interrupted: Ctrl-C; the state is saved and a new call goes on from there.
+        Stopped: by a signal; the state is saved and a new call goes on from there.
         TrainingDiverged: a loss that is not finite; VideoError: a video that cannot be read.
     """
     train, steps = stream.train, stream.steps
@@ -275,32 +274,17 @@ def train_stage(
         default_scope="mmengine",
         experiment_name=f"train-{folder.name}-{time.time_ns()}",
     )
-    with _StopBetweenSteps(keeper), warnings.catch_warnings():
+    with asking(keeper.stop), warnings.catch_warnings():
         # the schedule is asked after every micro-batch, the optimiser steps after several
         warnings.filterwarnings("ignore", message="Detected call of `scheduler.step")
-        runner.train()
-    if keeper.asked_to_stop and runner.iter < len(stream):
-        raise Interrupted(f"training stopped after {runner.iter // steps.accumulate} steps")
-
-
-class _StopBetweenSteps:
-    """The first Ctrl-C ends training after the step in progress; the second one ends it at once."""
-
-    def __init__(self, keeper: Resumable):
-        self.keeper = keeper
-
-    def __enter__(self) -> None:
-        self.before = signal.getsignal(signal.SIGINT)
         try:
-            signal.signal(signal.SIGINT, self._ask)
-        except ValueError:  # not in the main thread
-            self.before = None
-
-    def _ask(self, number: int, frame: FrameType | None) -> None:
-        if self.keeper.asked_to_stop:
-            raise KeyboardInterrupt
-        self.keeper.asked_to_stop = True
-
-    def __exit__(self, *_: object) -> None:
-        if self.before is not None:
-            signal.signal(signal.SIGINT, self.before)
+            runner.train()
+        except TrainingDiverged:
+            raise
+        except RunFailed:  # a video or a worker, before its batch changed anything
+            if runner.iter % steps.accumulate == 0:
+                keeper.save(runner)
+            raise
+    if keeper.asked_to_stop and runner.iter < len(stream):
+        done = runner.iter // steps.accumulate
+        raise Stopped(keeper.asked_to_stop, f"training stopped after {done} steps")

@@ -55,7 +55,7 @@ def obtain(
     `training.json` (what defines it), `log.csv`; the resumable checkpoint is removed at the end.
 
     Raises:
-        Interrupted, TrainingDiverged, VideoError: see `train_stage`.
+        Stopped, TrainingDiverged, VideoError: see `train_stage`.
         RunFailed: another process is busy with the same training, or the disk is full.
     """
     folder = folder_of(root, planned)

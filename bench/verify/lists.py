@@ -10,13 +10,13 @@ import numpy as np
 from pydantic import ValidationError
 
 from ...datasets.errors import DatasetError
+from ...datasets.value_words import complaints
 from ...leaderboard.record.record import Record
 from ...protocols.base import Protocol, ProtocolError
 from ...protocols.measure import target_of
 from ...protocols.prompts import templates
 from ...protocols.shapes import ShapesProtocol
 from ...protocols.split import Outcome, Plan, Sample, Split, digest
-from ...sentences import complaints
 from ..config.flags import data_flags
 from ..config.resolve import RECIPE
 from ..config.schema import DataSource, RunConfig

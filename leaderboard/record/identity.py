@@ -22,8 +22,8 @@ from pydantic import (
     model_validator,
 )
 
+from ...datasets.value_words import Said
 from ...protocols.family import family_of
-from ...sentences import Said
 
 ABSENT = "(absent)"
 """Stands in `identity_changes` for a key that one of the two identities does not have."""

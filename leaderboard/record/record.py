@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, NoReturn
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from ...sentences import Said, in_words
+from ...datasets.value_words import Said, in_words
 from .blocks import (
     Aggregate,
     Command,

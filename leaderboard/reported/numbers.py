@@ -25,7 +25,7 @@ from pydantic import (
     model_validator,
 )
 
-from ...sentences import complaints
+from ...datasets.value_words import complaints
 
 __all__ = [
     "FILE",
@@ -255,7 +255,9 @@ def parse_reported(content: object, name: str) -> ReportedFile:
     try:
         return ReportedFile.model_validate(content)
     except ValidationError as error:
-        raise ValueError(f"{name}: {_located(one_sentence(error, ReportedFile), content)}") from None
+        raise ValueError(
+            f"{name}: {_located(one_sentence(error, ReportedFile), content)}"
+        ) from None
 
 
 def _located(message: str, content: Any) -> str:

@@ -1,6 +1,6 @@
 """Findings of pydantic in this project's words: which key, what came, and what is wanted; no long values.
 
-It stands below everything, because configurations, cards, records and reported numbers are all checked by
+It stands in the lowest folder, because configurations, records and reported numbers are all checked by
 pydantic, and each is told to its user alike. Nothing of the package is imported here.
 """
 
