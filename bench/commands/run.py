@@ -6,6 +6,7 @@ from pathlib import Path
 
 from .options import (
     AllowUnpinned,
+    AllSettings,
     BackboneName,
     Checkpoint,
     ClassNames,
@@ -58,6 +59,7 @@ def run(
     plugin: Plugins = None,
     dry_run: DryRun = False,
     no_videos: NoVideos = False,
+    all_: AllSettings = False,
 ) -> None:
     """Train and evaluate a method under a protocol."""
     from ..config.flags import data_flags, given, weight_flags
@@ -93,4 +95,4 @@ def run(
         raise UserError(f"checkpoint {checkpoint} does not exist")
     from ..run.session import Session
 
-    Session(resolved, out, device, if_exists, plugins).run(dry=dry_run)
+    Session(resolved, out, device, if_exists, plugins).run(dry=dry_run, whole=all_)
