@@ -80,7 +80,7 @@ def flat(text):
 
 @pytest.mark.parametrize("id", NAMED)
 def test_lists_are_named_where_no_data_are(quick, id):
-    out = flat(quick("describe", id, check=0).stdout)
+    out = flat(quick("describe", id, "--all", check=0).stdout)
     one = protocol(id)
     assert out.startswith(f"protocol {id} what {flat(one.summary)}")
     assert f"headline: {one.primary}" in out
@@ -103,7 +103,7 @@ def test_lists_are_counted_where_they_are(quick, lists, id):
 
 @pytest.mark.parametrize("id", PUBLISHED)
 def test_faults_and_clean_twin(quick, id):
-    lines = quick("describe", id, check=0).stdout
+    lines = quick("describe", id, "--all", check=0).stdout
     faults = [fault.id for fault in FAULTS if fault in faults_of(id)]
     heading = "faults of what was published, and what is done about them (docs/protocols/faults.md)"
     found = re.findall(r"\[([a-z0-9-]+)\]", lines.partition(heading)[2].partition("\nsettings")[0])
@@ -118,14 +118,16 @@ def test_faults_and_clean_twin(quick, id):
 
 
 def test_settings_are_those_of_the_plan(quick):
-    out = quick("describe", "full-k400").stdout.partition("settings (config keys that it sets)")[2]
+    out = quick("describe", "full-k400", "--all").stdout.partition(
+        "settings (config keys that it sets)"
+    )[2]
     values = dict(re.findall(r"^    ([a-z_.]+) = (\S+)", out, re.M))
     assert (values["views.frames"], values["views.clips"], values["views.crops"]) == (
         "16",
         "4",
         "3",
     )
-    many = quick("describe", "b2n-ssv2").stdout
+    many = quick("describe", "b2n-ssv2", "--all").stdout
     assert re.search(r"^    seeds = \[1, 2, 3\] ", many, re.M)
 
 
@@ -266,7 +268,7 @@ def test_an_option_drops_a_stage_that_the_recipe_names(quick):
     stages = [build_method("clip-vip", "shapes-tiny", pooling=x) for x in ("proxies", "mean")]
     names = [[stage.name for stage in method.stages("captions")] for method in stages]
     assert names == [["pretrain", "finetune"], ["finetune"]]
-    recipe = quick("describe", "clip-vip", "--kind", "methods", check=0).stdout
+    recipe = quick("describe", "clip-vip", "--kind", "methods", "--all", check=0).stdout
     assert "stages = {'pretrain':" in recipe
     out = flat(quick(*PLAN, "options.pooling=mean", check=0).stdout)
     assert "training finetune:" in out
