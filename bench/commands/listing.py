@@ -28,16 +28,16 @@ def list_entries(
     from ..registry import KINDS, entries
 
     by_kind = {name: entries(name, plugin or ()) for name in ([kind] if kind else KINDS)}
-    if kind is None and not all_:
-        for name, registered in by_kind.items():
-            typer.echo("\n".join(_ids(name, registered)))
-        typer.echo("a line for each: bench list methods (protocols, datasets), or bench list --all")
-        return
+    short = kind is None and not all_
     for name, registered in by_kind.items():
-        if sys.stdout.isatty():
+        if short:
+            typer.echo("\n".join(_ids(name, registered)))
+        elif sys.stdout.isatty():
             _table(name, list(registered.values()))
         else:
             _plain(name if len(by_kind) > 1 else "", list(registered.values()))
+    if short:
+        typer.echo("a line for each: bench list methods (protocols, datasets), or bench list --all")
 
 
 def _ids(name: str, registered: dict[str, Registration]) -> list[str]:

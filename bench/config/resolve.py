@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from pydantic import ValidationError
 
-from ...datasets.value_words import complaints, shown
+from ...datasets.value_words import complaints, cut, shown
 from .. import registry
 from ..errors import UserError, nearest, one_line
 from .schema import RunConfig, leaves, schema_for
@@ -222,12 +222,16 @@ def _flat(pairs: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
 def _override(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
-        raise UserError(f"--set {text!r}: KEY=VALUE is wanted, e.g. --set train.lr=1e-5")
+        raise UserError(f"--set {shown(text)}: KEY=VALUE is wanted, e.g. --set train.lr=1e-5")
     try:
         return key.strip(), yaml.safe_load(value)
+    except RecursionError:
+        raise UserError(
+            f"--set {cut(key)}: its lists or groups lie too deep in each other"
+        ) from None
     except yaml.YAMLError as error:
         raise UserError(
-            f"--set {key}: {value!r} is not a YAML value ({getattr(error, 'problem', error)}); "
+            f"--set {cut(key)}: {shown(value)} is not a YAML value ({getattr(error, 'problem', error)}); "
             "texts with brackets or braces inside a list need quotes"
         ) from None
 
@@ -248,7 +252,10 @@ def _agreed(key: str, layers: Sequence[Layer]) -> str:
 
 def _read_file(path: Path) -> dict[str, Any]:
     """A config file with its bases, merged by mmengine."""
-    _inspect(path.expanduser(), ())
+    path = path.expanduser()
+    if _is_empty(path):  # a sweep's script may well write such a file
+        return {}
+    _inspect(path, ())
     from mmengine.config import Config
 
     try:
@@ -267,6 +274,17 @@ def _read_file(path: Path) -> dict[str, Any]:
     return dict(loaded.to_dict())
 
 
+def _is_empty(path: Path) -> bool:
+    """Whether a file holds nothing but blanks and comments."""
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return False  # said where it is read
+    comment = ("#", "//") if path.suffix == ".json" else ("#",)
+    known = path.suffix in (".yaml", ".yml", ".json", ".py")
+    return known and all(not x.strip() or x.lstrip().startswith(comment) for x in lines)
+
+
 def _inspect(path: Path, above: tuple[Path, ...]) -> None:
     """Parse a file and its bases with safe parsers, so that errors name file and line.
 
@@ -279,6 +297,10 @@ def _inspect(path: Path, above: tuple[Path, ...]) -> None:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not text in UTF-8"
         raise UserError(f"config file {path} cannot be read: {reason}") from None
+    except RecursionError:
+        raise UserError(
+            f"config file {path}: its lists or groups lie too deep in each other"
+        ) from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f", line {mark.line + 1}" if mark else ""

@@ -1,9 +1,9 @@
 """Checkpoints that authors released, by the SHA-256 of their files: only these are called published.
 
-The layout of a file says who wrote it first, not whose numbers are in it. What would be added, each with the digest
-of the file as its authors' page offers it: ViFi-CLIP's and the bridge-and-prompt model zoo, Open-VCLIP's and
-Open-VCLIP++'s ViT-B/32, B/16 and L/14, CLIP-ViP's pre-trained and fine-tuned models. No digest of theirs is
-stated anywhere, and none of the files could be examined here, so the table is empty.
+The layout of a file says who wrote it first, not whose numbers are in it. What would be added, each with
+the digest of the file as its authors' page offers it: the model zoos of ViFi-CLIP and of bridge and prompt,
+Open-VCLIP and Open-VCLIP++ on ViT-B/32, B/16 and L/14, CLIP-ViP before and after fine-tuning. No digest of
+theirs is stated anywhere, and none of the files could be examined here, so the table is empty.
 """
 
 from __future__ import annotations

@@ -293,7 +293,7 @@ def test_file_and_command_line_name_one_method(write):
             "x: !!python/object/apply:os.getcwd []\n",
             "a.yaml, line 1: could not determine",
         ),
-        ("a.yaml", "", "a.yaml: it holds no keys"),
+        ("a.yaml", "[]", "a.yaml: it holds no keys"),
         ("a.yaml", "_base_: a.yaml\n", "a.yaml inherits from itself"),
         ("a.yaml", "_base_: none.yaml\n", "none.yaml cannot be read: No such file"),
         ("a.yaml", "_base_: mmdet::x.py\n", "is not the path of a file"),
