@@ -141,7 +141,7 @@ def _config(backbone: str | Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     strange += sorted(key for key in towers if key.startswith(("hf_", "timm_")))
     if strange:
         raise WeightsError(
-            f"backbone {backbone!r} is no plain CLIP, and methods here adapt plain CLIPs only: "
+            f"backbone {backbone!r} is not a plain CLIP, and methods here adapt plain CLIPs only: "
             f"open_clip's {PLAIN}; SigLIP 2, PE-Core and other relatives cannot be used yet"
         )
     return backbone, dict(config)

@@ -79,9 +79,8 @@ def _print(found: Verification) -> None:
     notes = f" ({said})" if said else ""
     if found.problems:
         more = len(found.problems) - SHOWN
-        what = "; ".join(cut(text, LONGEST) for text in found.problems[:SHOWN]) + (
-            f"; and {more} more" if more > 0 else ""
-        )
+        shown = [cut(text, LONGEST) for text in found.problems[:SHOWN]]
+        what = "; ".join([*shown, *([f"and {more} more"] if more > 0 else [])])
         typer.secho(f"WRONG  {found.name}: {what}{notes}", fg=typer.colors.RED)
     elif found.record is not None and found.record.status != "done":
         typer.echo(f"-      {found.name}: {'; '.join(found.notes)}")

@@ -17,7 +17,7 @@ from ...protocols.published import Published
 from ...protocols.split import Data
 from ..config.schema import RunConfig
 from ..errors import UserError
-from .data import data_of
+from .data import SHOWN, data_of
 
 NOT_MEASURED = "not measured here"
 
@@ -66,8 +66,9 @@ def _missing(one: VideoList, data: Data, said: Sequence[list[str]]) -> list[list
             return []
         root = data.roots.find(one.dataset)
         also = lacking_files(root, catalog.card(one.dataset).annotations) if root else []
-        names = ", ".join(file.name for file in also if file.name not in str(error))
-        more = [f"  not there either: {names}"] if names else []
+        names = [file.name for file in also if file.name not in str(error)]
+        rest = f", and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+        more = [f"  not there either: {', '.join(names[:SHOWN])}{rest}"] if names else []
         return [[str(error), *more, *_about(one.dataset)]]
     return []
 

@@ -279,3 +279,20 @@ def test_a_setting_of_a_dropped_stage_is_refused(quick):
     words = ("options.pooling=mean", "--set", "stages.pretrain.lr=1")
     done = quick(*PLAN, *words, check=2)
     assert done.stderr == "error: stages: the stage 'pretrain' is none of finetune\n"
+
+
+def test_the_papers_numbers_of_a_protocol(quick):
+    out = flat(quick("describe", "b2n-k400", check=0).stdout)
+    assert "vifi: top1 base 76.4, top1 novel 61.1, hm 67.9 ~ (ViFi-CLIP, ViT-B-16" in out
+    assert "Base-to-novel generalization results, Kinetics-400)" in out
+    assert "~ differs: harmonic mean of the means over three lists" in out
+    assert "needs videos of k400 (size not known here); lists of vifi-clip" in out
+
+
+def test_what_matters_comes_first_and_the_rest_by_all(quick):
+    for words in (("describe", "vifi"), ("describe", "b2n-shapes"), ("list",)):
+        short = quick(*words, check=0).stdout.splitlines()
+        whole = quick(*words, "--all", check=0).stdout.splitlines()
+        assert len(short) <= 25 < len(whole)
+        assert any("--all" in line for line in short)
+    assert quick("describe", "b2n-shapes").stdout.startswith("protocol  b2n-shapes\nwhat ")
