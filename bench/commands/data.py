@@ -203,6 +203,10 @@ def show(
     if dataset != "shapes":
         raise UserError("bench data show knows the embedded world: bench data show shapes")
     _check_splits([split])
+    if out.suffix.lower() != ".png":
+        raise UserError(
+            f"--out {out}: the sheet is a picture, and a name that ends in .png is wanted"
+        )
     if not out.parent.is_dir():
         raise UserError(f"--out {out}: the folder {out.parent} does not exist")
     from ...datasets.shapes import splits as world

@@ -1,4 +1,4 @@
-"""Weights by a tag: where there is no network this is said soon, with the file wanted and where to put it."""
+"""Weights by a tag: no network is said soon, with the file wanted and where to put it."""
 
 import time
 
