@@ -151,15 +151,16 @@ def _kind_at(model: type[BaseModel] | None, place: Place) -> Kind | None:
 def _inside(annotation: Any, metadata: list[Any], part: int | str) -> Kind | None:
     """What a part of a value of this kind has to be."""
     for choice, _ in _choices(annotation, metadata):
+        origin: Any = get_origin(choice)
         args = get_args(choice)
         if _is_model(choice) and part in choice.model_fields:
             field = choice.model_fields[str(part)]
             return field.annotation, field.metadata
-        if get_origin(choice) is dict and isinstance(part, str):
+        if origin is dict and isinstance(part, str):
             return args[1], []
-        if get_origin(choice) is list and isinstance(part, int):
+        if origin is list and isinstance(part, int):
             return args[0], []
-        if get_origin(choice) is tuple and isinstance(part, int):
+        if origin is tuple and isinstance(part, int):
             return (args[0] if args[-1] is Ellipsis else args[min(part, len(args) - 1)]), []
     return None
 

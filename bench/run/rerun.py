@@ -80,6 +80,7 @@ class Again(Session):
             UserError: the run is there already, or failed again. KeyboardInterrupt: stopped.
         """
         from . import show
+        from .hours import hours_words
         from .run import Execution
 
         self.store.check_writable()
@@ -93,7 +94,7 @@ class Again(Session):
         plan, report = self.plan()
         device = self.device()
         console.rule(f"{identity.method.name} on {identity.protocol.id}  run {plan.run_id}")
-        show.announce(plan, str(device))
+        show.announce(plan, str(device), hours_words(self.store, plan, device))
         try:
             return Execution(plan, self.store, device, self._origin(), report).do()
         except KeyboardInterrupt as stop:
