@@ -8,8 +8,9 @@ from pathlib import Path
 
 USAGE, FAILED, INTERRUPTED = 2, 1, 130
 """Exit codes: bad usage, config or id; a run that failed; Ctrl-C."""
-LONGEST = 2_000
+LONGEST_LINE = 2_000
 """Characters of one line to the user."""
+LONGEST = 400  # characters of another's message
 
 
 class UserError(Exception):
@@ -40,7 +41,11 @@ def explained(error: BaseException) -> tuple[str, int] | None:
 
 def _cut(line: str) -> str:
     """A line that a terminal can show: names and numbers of files may be of any length."""
-    return line if len(line) <= LONGEST else f"{line[:LONGEST]}... ({len(line):,} characters)"
+    return (
+        line
+        if len(line) <= LONGEST_LINE
+        else f"{line[:LONGEST_LINE]}... ({len(line):,} characters)"
+    )
 
 
 def nearest(word: str, choices: Iterable[str]) -> str | None:
@@ -77,7 +82,16 @@ def check_file(flag: str, path: Path) -> None:
         raise UserError(f"{flag} {path} {problem}")
 
 
+def message_of(error: BaseException) -> str:
+    """The text of an error, as UTF-8 can hold it; empty where its class cannot even say it."""
+    try:
+        return str(error).encode("utf-8", "backslashreplace").decode()
+    except Exception:  # a class of somebody's own
+        return ""
+
+
 def one_line(error: BaseException) -> str:
-    """Class and first line of an error."""
-    first = next((line for line in str(error).splitlines() if line.strip()), "")
-    return f"{type(error).__name__}: {first}" if first else type(error).__name__
+    """Class and first line of an error, the line cut where it is longer than anybody reads."""
+    first = next((line for line in message_of(error).splitlines() if line.strip()), "")
+    shown = first if len(first) <= LONGEST else f"{first[:LONGEST]} ..."
+    return f"{type(error).__name__}: {shown}" if shown else type(error).__name__

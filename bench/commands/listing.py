@@ -25,6 +25,7 @@ def list_entries(
     plugin: Plugins = None,
 ) -> None:
     """List methods, protocols or datasets: id, one line, origin."""
+    from ..errors import UserError
     from ..registry import KINDS, entries
 
     by_kind = {name: entries(name, plugin or ()) for name in ([kind] if kind else KINDS)}
@@ -38,6 +39,10 @@ def list_entries(
             _plain(name if len(by_kind) > 1 else "", list(registered.values()))
     if short:
         typer.echo("a line for each: bench list methods (protocols, datasets), or bench list --all")
+    given = {str(file) for file in plugin or ()}  # a broken package is no fault of who asks
+    broken = [e for found in by_kind.values() for e in found.values() if e.error]
+    if own := [entry for entry in broken if entry.origin in given]:
+        raise UserError(f"plugin file {own[0].origin} is broken: {own[0].error}")
 
 
 def _ids(name: str, registered: dict[str, Registration]) -> list[str]:

@@ -30,7 +30,10 @@ SCORING = (*ENCODING, f"{PACKAGE}.leaderboard.statistics.run_metrics")
 # words to users and from them: they are on every way and decide nothing
 SILENT = frozenset(
     f"{PACKAGE}.{name}"
-    for name in ("bench.errors", "bench.stopping", "bench.terminal", "datasets.value_words")
+    for name in (
+        *("bench.errors", "bench.plugin_errors", "bench.stopping", "bench.terminal"),
+        "datasets.value_words",
+    )
 )
 
 

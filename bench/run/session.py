@@ -11,7 +11,9 @@ from ...protocols.lists import forget
 from ..config.resolve import Resolved
 from ..errors import RunFailed, UserError
 from ..plan.data import check_coverage, check_settings, data_of
+from ..plan.lists import planned_lists, variants_of
 from ..plan.needs import check_there
+from ..plugin_errors import at_work
 from ..registry import card, check_files, resolve
 from ..registry import protocol as find_protocol
 from ..terminal import console
@@ -103,7 +105,7 @@ class Session:
         config = self.resolved.config
         check_there(config, self.protocol, card(config.method, self.plugins))
         data = data_of(config, self.protocol, ())
-        lists = self.protocol.plan(self.protocol.variants[0], config.seeds[0], data)
+        lists = planned_lists(self.protocol, variants_of(self.protocol)[0], config.seeds[0], data)
         check_coverage(lists, self.protocol, config)
 
     def _check_plans(self, first: RunPlan) -> None:
@@ -112,7 +114,7 @@ class Session:
         needs = {planned.stage.data for planned in first.stages}
         data = data_of(config, self.protocol, needs)
         for variant, seed in product(self.protocol.variants, config.seeds):
-            self.protocol.plan(variant, seed, data)
+            planned_lists(self.protocol, variant, seed, data)
 
     def _one(
         self, plan: RunPlan, report: LoadReport | None, device: torch.device, dry: bool
@@ -161,19 +163,20 @@ class Session:
         """
         import torch
 
-        from ...methods.build import build_method
+        from ...methods.build import build_method, method_class
         from ..train.checkpoint import load_checkpoint
 
         config = self.resolved.config
         needs = card(config.method, self.plugins).backbone
         torch.manual_seed(seed)
         try:
-            method = build_method(
-                config.method,
-                config.backbone.name if needs else None,
-                (weights or self._weights()) if needs else None,
-                **config.options,
-            )
+            with at_work(method_class(config.method), "__init__"):
+                method = build_method(
+                    config.method,
+                    config.backbone.name if needs else None,
+                    (weights or self._weights()) if needs else None,
+                    **config.options,
+                )
         except ValueError as error:  # a method's own check of its options
             raise UserError(f"method {config.method}: {error}") from None
         if any(config.eval.patching):

@@ -16,6 +16,7 @@ from ...protocols.split import Split
 from ..config.resolve import METHOD, PROTOCOL, RECIPE, SCHEMA
 from ..plan.needs import needs_words
 from ..plan.plan import RunPlan
+from ..plan.stage_checks import idle_patterns, stages_of
 from ..plan.stages import StagePlan
 from ..terminal import console, warn
 
@@ -72,6 +73,8 @@ def _lines(plan: RunPlan, device: str, hours: str) -> Lines:
     views, pre = config.views, plan.preprocess
     words = f"{views.clips} clips x {views.crops} crops of {views.frames} frames at {pre.size} px"
     lines.append(("views", f"{words}, {pre.interpolation}, {config.data.reader}"))
+    for planned in plan.stages:
+        lines += [("note", text) for text in idle_patterns(plan.method, planned.stage)]
     if plan.patching:
         share = f"{plan.patching:g} of the original CLIP in the tested weights"
         lines.append(("patching", share))
@@ -126,7 +129,7 @@ def _training_lines(plan: RunPlan) -> list[str]:
     total = sum(p.numel() for p in plan.method.parameters())
     if not plan.stages:
         why = " (this protocol has no training set)"
-        if not plan.method.stages(plan.protocol.target):
+        if not stages_of(plan.method, plan.protocol.target):
             why = " (this method does not train)"
         elif plan.identity.init is not None:
             name = Path(plan.resolved.config.checkpoint or "").name
