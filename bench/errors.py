@@ -50,7 +50,7 @@ def _cut(line: str) -> str:
 
 def nearest(word: str, choices: Iterable[str]) -> str | None:
     """The choice that looks most like `word`, None if none does."""
-    close = difflib.get_close_matches(word, list(choices), 1, 0.62)
+    close = difflib.get_close_matches(word, list(choices), 1, 0.61)
     return close[0] if close else None
 
 
