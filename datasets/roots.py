@@ -51,10 +51,7 @@ class Roots:
         """
         found = self.find(id)
         if found is None:
-            raise DatasetError(
-                f"the folder of {id} is not known: give --data {id}=DIR, or a folder {id} inside the one "
-                f"that --data or {VARIABLE} names (bench data describe {id} says what it holds)"
-            )
+            raise DatasetError(f"{unknown(id)} (bench data describe {id} says what it holds)")
         if not found.is_dir():
             problem = "is a file" if found.exists() else "does not exist"
             raise DatasetError(f"{found} {problem}; the root folder of {id} is wanted")
@@ -73,6 +70,14 @@ def check_environment() -> None:
         raise DatasetError(
             f"{VARIABLE}={everywhere} {problem}; a folder of roots is wanted, or nothing"
         )
+
+
+def unknown(id: str) -> str:
+    """What is said where nobody named the folder of an id."""
+    return (
+        f"the folder of {id} is not known: give --data {id}=DIR, or a folder {id} inside the one "
+        f"that --data or {VARIABLE} names"
+    )
 
 
 def parse_roots(words: list[str], main: str = "") -> Roots:

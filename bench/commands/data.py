@@ -42,8 +42,10 @@ def make(
         raise UserError(
             f"only shapes can be made; bench data describe {dataset} says what {dataset} is"
         )
-    if size < 32 or size % 2:
-        raise UserError(f"--size {size}: an even number from 32 on is needed")
+    if size % 2 or not 32 <= size <= 1024:
+        raise UserError(f"--size {size}: an even number from 32 to 1,024 is needed")
+    if not 0 <= seed < 2**32:
+        raise UserError(f"--seed {seed}: a whole number from 0 to {2**32 - 1:,} is needed")
     from ...datasets.shapes import splits as world
     from ...datasets.shapes.store import cache_root, ensure
 
@@ -220,6 +222,10 @@ def show(
     if dataset != "shapes":
         raise UserError("bench data show knows the embedded world: bench data show shapes")
     _check_splits([split])
+    if out.suffix.lower() != ".png":
+        raise UserError(
+            f"--out {out}: the sheet is a picture, and a name that ends in .png is wanted"
+        )
     if not out.parent.is_dir():
         raise UserError(f"--out {out}: the folder {out.parent} does not exist")
     from ...datasets.shapes import splits as world

@@ -133,7 +133,10 @@ def diff(
     surroundings = changed_paths(plain(first.environment), plain(second.environment))
     _section(
         "environment:" + ("" if surroundings else " equal"),
-        [(".".join(path), old, new) for path, old, new in surroundings],
+        sorted(
+            [(".".join(path), old, new) for path, old, new in surroundings],
+            key=lambda entry: entry[0] != "cpu_threads",  # what decides rounding comes first
+        ),
     )
     if first.observed and second.observed:
         seen = [
@@ -180,7 +183,8 @@ def _values(first: Record, second: Record) -> None:
         typer.echo("one of the two has no result")
     elif old.name == new.name:
         change = new.value - old.value
-        typer.echo(f"{old.name}: {old.value:.4f} -> {new.value:.4f} ({change:+.4f} {old.unit})")
+        unit = "points" if old.unit == "%" else old.unit  # a difference of shares is no share
+        typer.echo(f"{old.name}: {old.value:.4f} -> {new.value:.4f} ({change:+.4f} {unit})")
 
 
 def _section(title: str, changes: list[tuple[str, Any, Any]]) -> None:
@@ -193,20 +197,41 @@ def _section(title: str, changes: list[tuple[str, Any, Any]]) -> None:
 
 def _facts(record: Record) -> list[tuple[str, Any]]:
     identity, protocol = record.identity, record.identity.protocol
-    weights = f" ({identity.backbone.pretrained})" if identity.backbone.pretrained else ""
+    weights = f" ({identity.backbone.pretrained or 'random weights'})"
+    if identity.backbone.name == "none":
+        weights = ""
     found: list[tuple[str, Any]] = [
         ("method", f"{identity.method.name} on {identity.backbone.name}{weights}"),
         ("protocol", f"{protocol.id}, {protocol.variant}, digest {protocol.digest[:12]}"),
-        ("seed", record.seed),
-        ("made", f"{record.created_utc}, vclipbench {record.environment.version}"),
+        ("seed", "none: nothing is trained or drawn" if record.seed is None else record.seed),
+        (
+            "made",
+            f"{record.created_utc}, vclipbench {record.environment.version}{_machine(record)}",
+        ),
         ("command", " ".join(record.command.argv)),
     ]
+    if identity.init is not None:
+        found.insert(1, ("checkpoint", _checkpoint(record)))
     for name, data in record.data.items():
         found.append((name, f"{data.n_scored:,} of {data.n_expected:,} videos, {data.kind}"))
     if record.predictions is not None:
         compact = ", compact" if record.predictions.compact else ""
         found.append(("predictions", f"{record.predictions.file}{compact}"))
     return found
+
+
+def _machine(record: Record) -> str:
+    where = record.environment
+    device = f", {where.gpu_model}" if where.gpu_model else ""
+    return f"{device}, {where.cpu_threads} threads" if where.cpu_threads else device
+
+
+def _checkpoint(record: Record) -> str:
+    from ...leaderboard.tables.releases import checkpoint_words, file_names
+
+    init = record.identity.init
+    assert init is not None
+    return checkpoint_words(init.sha256, file_names([record])) if init.sha256 else f"{init.run_id}"
 
 
 def _write(lines: list[dict[str, Any]], format: RunsFormat) -> None:

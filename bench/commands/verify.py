@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ...datasets.value_words import cut
 from .options import Plugins, Videos
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ Results = Annotated[
     Path, typer.Option("--results", help="Folder of runs in which run ids are looked up.")
 ]
 SHOWN = 4
+LONGEST = 400  # characters of a problem: names in a record may be of any length
 
 
 def verify(
@@ -77,7 +79,8 @@ def _print(found: Verification) -> None:
     notes = f" ({said})" if said else ""
     if found.problems:
         more = len(found.problems) - SHOWN
-        what = "; ".join(found.problems[:SHOWN]) + (f"; and {more} more" if more > 0 else "")
+        shown = [cut(text, LONGEST) for text in found.problems[:SHOWN]]
+        what = "; ".join([*shown, *([f"and {more} more"] if more > 0 else [])])
         typer.secho(f"WRONG  {found.name}: {what}{notes}", fg=typer.colors.RED)
     elif found.record is not None and found.record.status != "done":
         typer.echo(f"-      {found.name}: {'; '.join(found.notes)}")

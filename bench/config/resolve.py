@@ -19,9 +19,9 @@ import yaml
 from pydantic import ValidationError
 
 from ...datasets.files import read_regular
+from ...datasets.value_words import complaints, cut, shown
 from .. import registry
 from ..errors import UserError, nearest, one_line
-from .fields import wanted
 from .schema import RunConfig, leaves, schema_for
 
 if TYPE_CHECKING:
@@ -203,11 +203,10 @@ def _hint(key: str, keys: Mapping[str, FieldInfo]) -> str:
 def _validated(
     schema: type[RunConfig], values: dict[str, Any], sources: dict[str, str], problems: list[str]
 ) -> Resolved:
-    keys = leaves(schema)
     try:
         checked = schema.model_validate(_nest(values))
     except ValidationError as error:
-        for key, text in _complaints(error, keys, values).items():
+        for key, text in complaints(error, schema, values).items():
             layer = next((s for k, s in sources.items() if k.startswith(f"{key}.")), sources[key])
             problems.append(f"config key {key!r} ({layer}): {text}")
     if problems:
@@ -215,20 +214,6 @@ def _validated(
     if any(key.startswith("stages.") for key in sources):
         del sources["stages"]  # its parts are listed one by one
     return Resolved(RunConfig.model_validate(checked.model_dump()), sources)
-
-
-def _complaints(
-    error: ValidationError, keys: Mapping[str, FieldInfo], values: Mapping[str, Any]
-) -> dict[str, str]:
-    """Pydantic's findings in our words, one for each key."""
-    found: dict[str, str] = {}
-    for item in error.errors():
-        places = [".".join(map(str, item["loc"][:n])) for n in range(len(item["loc"]), 0, -1)]
-        key = next(place for place in places if place in keys)
-        own = item.get("ctx", {}).get("error")
-        text = str(own) if own else f"{shown(values.get(key))} is not {wanted(keys[key])}"
-        found.setdefault(key, text)
-    return found
 
 
 def _command_line(
@@ -260,12 +245,16 @@ def _flat(pairs: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
 def _override(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
-        raise UserError(f"--set {text!r}: KEY=VALUE is wanted, e.g. --set train.lr=1e-5")
+        raise UserError(f"--set {shown(text)}: KEY=VALUE is wanted, e.g. --set train.lr=1e-5")
     try:
         return key.strip(), yaml.safe_load(value)
+    except RecursionError:
+        raise UserError(
+            f"--set {cut(key)}: its lists or groups lie too deep in each other"
+        ) from None
     except yaml.YAMLError as error:
         raise UserError(
-            f"--set {key}: {value!r} is not a YAML value ({getattr(error, 'problem', error)}); "
+            f"--set {cut(key)}: {shown(value)} is not a YAML value ({getattr(error, 'problem', error)}); "
             "texts with brackets or braces inside a list need quotes"
         ) from None
 
@@ -286,7 +275,10 @@ def _agreed(key: str, layers: Sequence[Layer]) -> str:
 
 def _read_file(path: Path) -> dict[str, Any]:
     """A config file with its bases, merged by mmengine."""
-    _inspect(path.expanduser(), ())
+    path = path.expanduser()
+    if _is_empty(path):  # a sweep's script may well write such a file
+        return {}
+    _inspect(path, ())
     from mmengine.config import Config
 
     try:
@@ -305,6 +297,17 @@ def _read_file(path: Path) -> dict[str, Any]:
     return dict(loaded.to_dict())
 
 
+def _is_empty(path: Path) -> bool:
+    """Whether a file holds nothing but blanks and comments."""
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return False  # said where it is read
+    comment = ("#", "//") if path.suffix == ".json" else ("#",)
+    known = path.suffix in (".yaml", ".yml", ".json", ".py")
+    return known and all(not x.strip() or x.lstrip().startswith(comment) for x in lines)
+
+
 def _inspect(path: Path, above: tuple[Path, ...]) -> None:
     """Parse a file and its bases with safe parsers, so that errors name file and line.
 
@@ -317,6 +320,10 @@ def _inspect(path: Path, above: tuple[Path, ...]) -> None:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not text in UTF-8"
         raise UserError(f"config file {path} cannot be read: {reason}") from None
+    except RecursionError:
+        raise UserError(
+            f"config file {path}: its lists or groups lie too deep in each other"
+        ) from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f", line {mark.line + 1}" if mark else ""
@@ -364,10 +371,3 @@ def _dig(values: Mapping[str, Any], key: str) -> Any:
     for name in key.split("."):
         found = found[name]
     return found
-
-
-def shown(value: Any) -> str:
-    """A value as a user writes it."""
-    if value is None or isinstance(value, bool):
-        return str(value).lower().replace("none", "null")
-    return repr(value)

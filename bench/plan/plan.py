@@ -230,9 +230,11 @@ def preprocessing(resolved: Resolved, method: Method) -> Preprocess:
     backbone = getattr(method, "backbone", None)
     size = wanted.size or (backbone.image_size if backbone else 224)
     if backbone is not None and size != backbone.image_size:
-        name = resolved.config.backbone.name
+        name, right = resolved.config.backbone.name, backbone.image_size
+        also = f" and preprocess.resize={right}" if wanted.resize and wanted.resize < right else ""
         raise UserError(
-            f"preprocess.size {size}: the backbone {name} has positions for {backbone.image_size} pixels"
+            f"preprocess.size {size}: the backbone {name} has positions for {right} pixels; "
+            f"set preprocess.size={right}{also}"
         )
     clip = wanted.normalise == "clip"
     if views.sampling == "linspace" and views.clips > 1:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from ...datasets.value_words import in_words
 from ...leaderboard.record.identity import changed_paths, identity_changes, plain
 from ...leaderboard.record.record import Record
 from .. import registry
@@ -79,6 +80,7 @@ class Again(Session):
             UserError: the run is there already, or failed again. KeyboardInterrupt: stopped.
         """
         from . import show
+        from .hours import hours_words
         from .run import Execution
 
         self.store.check_writable()
@@ -92,7 +94,7 @@ class Again(Session):
         plan, report = self.plan()
         device = self.device()
         console.rule(f"{identity.method.name} on {identity.protocol.id}  run {plan.run_id}")
-        show.announce(plan, str(device))
+        show.announce(plan, str(device), hours_words(self.store, plan, device))
         try:
             return Execution(plan, self.store, device, self._origin(), report).do()
         except KeyboardInterrupt as stop:
@@ -137,10 +139,9 @@ def _checked(schema: type[RunConfig], config: dict[str, Any], record: Record) ->
     try:
         return schema.model_validate(config)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, first["loc"]))
         raise UserError(
-            f"the configuration of run {record.run_id} is none of this version: {key}: {first['msg']}"
+            f"the configuration of run {record.run_id} is none of this version: "
+            f"{in_words(error, schema, most=1)}"
         ) from None
 
 

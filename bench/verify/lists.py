@@ -12,6 +12,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from ...datasets.errors import DatasetError
+from ...datasets.value_words import complaints
 from ...leaderboard.record.arrays import CONTENT_DIGITS
 from ...leaderboard.record.files import StoreError
 from ...leaderboard.record.record import Record
@@ -177,8 +178,8 @@ def _config(record: Record, protocol: Protocol, words: Sequence[str]) -> RunConf
     try:
         source = DataSource.model_validate(settings)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise _Wrong(f"data.{first['loc'][0]} of its configuration: {first['msg']}") from None
+        key, text = next(iter(complaints(error, DataSource).items()))
+        raise _Wrong(f"data.{key} of its configuration: {text}") from None
     return RunConfig(method=record.identity.method.name, protocol=protocol.id, data=source)
 
 

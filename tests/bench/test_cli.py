@@ -109,7 +109,7 @@ def test_list_shows_a_broken_plugin(bench, tmp_path):
 
 
 def test_describe_a_method(bench):
-    code, out, _ = bench("describe", "vifi")
+    code, out, _ = bench("describe", "vifi", "--all")
     assert code == 0
     assert "Rasheed et al." in out
     assert "dataset shapes (ours, for the embedded world)" in out
@@ -120,7 +120,7 @@ def test_describe_a_method(bench):
 def test_describe_a_protocol(bench):
     from vclipbench.protocols.split import Data
 
-    code, out, _ = bench("describe", "b2n-shapes")
+    code, out, _ = bench("describe", "b2n-shapes", "--all")
     plan = registry.protocol("b2n-shapes").plan("main", 1, Data())
     assert code == 0
     assert registry.protocol("b2n-shapes").digest(Data()) in out
