@@ -10,6 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from .. import __version__
+from ..datasets.errors import escaped
 from . import stopping
 from .commands import (
     audit,
@@ -21,6 +22,7 @@ from .commands import (
     leaderboard,
     listing,
     new_method,
+    new_protocol,
     predict,
     publish,
     rerun,
@@ -29,9 +31,11 @@ from .commands import (
     sweep,
     verify,
 )
-from .errors import FAILED, INTERRUPTED, explained
+from .errors import FAILED, INTERRUPTED, UserError, explained
 from .plugin_errors import DEBUG, Failure, failure_of
+from .ranks import RankLost, ranks
 
+_PLACES = ("--data", "--out", "--results", "--config", "--plugin", "--checkpoint", "--video")
 _REPEATED = ("--seed", "--set", "--prompt", "--prompts", "--plugin")
 
 app = typer.Typer(
@@ -68,6 +72,7 @@ app.add_typer(data.app, name="data")
 app.command("convert")(convert.convert)
 app.command("predict")(predict.predict)
 app.command("new-method")(new_method.new_method)
+app.command("new-protocol")(new_protocol.new_protocol)
 app.add_typer(check.app, name="check")
 app.add_typer(runs.app, name="runs")
 app.command("rerun")(rerun.rerun)
@@ -94,6 +99,18 @@ def spread(words: list[str]) -> list[str]:
     return spread
 
 
+def check_empty(words: list[str]) -> None:
+    """Refuse empty places, which would be taken for the current folder: an unset variable in a script.
+
+    Raises:
+        UserError: names the flag.
+    """
+    for flag, value in zip(words, [*words[1:], "-"], strict=True):
+        name, equals, same = flag.partition("=")
+        if name in _PLACES and not (same if equals else value).strip():
+            raise UserError(f"{name} is empty: a file or folder is wanted")
+
+
 def main() -> None:
     """Run the command line; errors meant for the user become one sentence, without traceback.
 
@@ -102,6 +119,7 @@ def main() -> None:
     """
     stopping.listen()
     try:
+        check_empty(sys.argv[1:])
         app(spread(sys.argv[1:]), prog_name="bench")
     except KeyboardInterrupt:
         sys.exit(stopping.exit_code())
@@ -116,13 +134,18 @@ def main() -> None:
 def _tell(error: BaseException, failure: Failure | None) -> NoReturn:
     """End with one sentence about an error, and with its traceback where that helps its author."""
     known = explained(error)
+    one = ranks()
+    if isinstance(error, RankLost) and not one.first:
+        sys.exit(FAILED)  # the one that failed has said why, and the first one will
+    one.fail(known[0] if known else failure.sentence if failure else one_line(error))
     if os.environ.get(DEBUG) == "1" or not (known or failure):  # or: a bug of ours
         if isinstance(error, SystemExit):
             traceback.print_exception(error)  # raised, it would only end the process
             sys.exit(FAILED)
         raise error
     sentence, code = known or (failure.sentence if failure else "", FAILED)
-    typer.secho(f"error: {sentence}", fg=typer.colors.RED, err=True)
+    shown = "\n".join(map(escaped, sentence.split("\n")))
+    typer.secho(f"error: {shown}", fg=typer.colors.RED, err=True)
     if failure and not known:
         typer.echo("\n".join(failure.trace), err=True)
     sys.exit(code)

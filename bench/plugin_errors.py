@@ -23,6 +23,7 @@ DEBUG = "VCLIPBENCH_DEBUG"
 """Environment variable; 1: errors come with their whole traceback."""
 _NOTE = "_vclipbench_at_work"
 _SHOWN = 3  # videos in the sentence
+_ENDS = 10  # frames at each end of a long traceback
 
 Frame = tuple[FrameType, int]
 """A frame of a traceback, and the line."""
@@ -44,7 +45,7 @@ class at_work:
     """While a plugin's code runs: an error that leaves is noted with what was being done.
 
     Args:
-        owner: the method or protocol. phase: what it does. videos: ids of those at hand.
+        owner: the method or protocol, or its class. phase: what it does. videos: ids of those at hand.
     """
 
     def __init__(self, owner: object, phase: str, videos: Iterable[str] = ()):
@@ -66,12 +67,15 @@ def failure_of(error: BaseException) -> Failure | None:
     """
     while isinstance(error, SystemExit) and not _own(error) and error.__context__ is not None:
         error = error.__context__
-    own, note = _own(error), getattr(error, _NOTE, None)
-    if not own and not (note and plugin_of(_file_of(type(note.owner)))):
+    own = _own(error)
+    note: at_work | None = getattr(error, _NOTE, None)
+    if not own and not (note and plugin_of(_file_of(note.owner))):
         return None
-    who = _named(note.owner) if note else _owner(own)
-    phase = note.phase if note else own[0][0].f_code.co_name.replace("<module>", "its import")
-    file = own[-1][0].f_code.co_filename if own else _file_of(type(note.owner))
+    if note:
+        who, phase = _named(note.owner), note.phase
+    else:
+        who, phase = _owner(own), own[0][0].f_code.co_name.replace("<module>", "its import")
+    file = own[-1][0].f_code.co_filename if own else _file_of(note.owner if note else None)
     line = f", line {own[-1][1]}" if own else ""
     sentence = (
         f"{who or f'plugin {Path(file).name}'} failed in {phase}{_with(note)}: {_what(error)} "
@@ -103,7 +107,9 @@ def _code(frame: FrameType) -> str:
     return frame.f_code.co_filename
 
 
-def _file_of(cls: type) -> str:
+def _file_of(owner: Any) -> str:
+    """The file of an object's class, or of a class."""
+    cls = owner if isinstance(owner, type) else type(owner)
     return str(getattr(sys.modules.get(cls.__module__), "__file__", None) or "")
 
 
@@ -122,8 +128,9 @@ def _named(owner: Any) -> str:
     if isinstance(owner, Protocol):
         return f"protocol {owner.id}"
     methods = sys.modules.get(f"{__name__.split('.')[0]}.methods.base")
-    if methods is not None and isinstance(owner, methods.Method):
-        return str(methods.called(owner))
+    cls = owner if isinstance(owner, type) else type(owner)
+    if methods is not None and issubclass(cls, methods.Method):
+        return str(methods.called(cls))
     return ""
 
 
@@ -143,9 +150,14 @@ def _what(error: BaseException) -> str:
 
 
 def _trace(error: BaseException, own: list[Frame], file: str) -> Iterator[str]:
-    """The plugin's frames; where there are none, all."""
+    """The plugin's frames; all are shown where they were asked for."""
     whole = traceback.extract_tb(error.__traceback__)
-    shown = [frame for frame in whole if plugin_of(frame.filename)] if own else whole
-    yield from "".join(traceback.format_list(shown)).rstrip().split("\n")
-    if own and os.environ.get(DEBUG) != "1":
+    every = os.environ.get(DEBUG) == "1"
+    shown = [frame for frame in whole if every or plugin_of(frame.filename)]
+    shown = shown if len(shown) <= 2 * _ENDS else shown[:_ENDS] + shown[-_ENDS:]  # of a recursion
+    if shown:
+        yield from "".join(traceback.format_list(shown)).rstrip().split("\n")
+    if own and not every:
         yield f"(the frames of {Path(file).name} only; {DEBUG}=1 shows all)"
+    elif not every:
+        yield f"({DEBUG}=1 shows where)"

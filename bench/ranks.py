@@ -17,6 +17,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .errors import RunFailed, UserError
+from .terminal import silence
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -72,6 +73,16 @@ class Ranks:
         box: list[Any] = [None] * self.size
         self._do(lambda: dist.all_gather_object(box, value))
         return box
+
+    def collect(self, value: T) -> list[T]:
+        """The values of all processes, in order, in the first one; nothing in the others."""
+        if self.size == 1:
+            return [value]
+        import torch.distributed as dist
+
+        box: list[Any] | None = [None] * self.size if self.first else None
+        self._do(lambda: dist.gather_object(value, box, 0))
+        return box or []
 
     def wait(self) -> None:
         """Go on when all have come here."""
@@ -262,6 +273,8 @@ def join(gpu: bool) -> Ranks:
             f"{why.splitlines()[0][:200]}; set another MASTER_PORT"
         ) from None
     _current = Ranks(rank, size, int(env["LOCAL_RANK"]), store)
+    if rank:
+        silence()
     return _current
 
 

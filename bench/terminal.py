@@ -26,6 +26,11 @@ console = Console(highlight=False)
 progress_console = Console(stderr=True, highlight=False)
 
 
+def silence() -> None:
+    """Print nothing more: for a process that another one speaks for."""
+    console.quiet = progress_console.quiet = True
+
+
 class Lines(Progress):
     """Progress for log files: a line every 30 seconds, and none of what is done sooner.
 

@@ -271,10 +271,11 @@ class Method(nn.Module):
         return next((p.device for p in self.parameters()), torch.device("cpu"))
 
 
-def called(method: nn.Module) -> str:
-    """What messages call a method: by the id it is registered under, else by its class."""
-    ids = [id for id, cls in METHODS.module_dict.items() if cls is type(method)]
-    return f"method {ids[0] if ids else type(method).__name__}"
+def called(method: nn.Module | type[nn.Module]) -> str:
+    """What messages call a method or its class: by the id it is registered under, else by its name."""
+    own = method if isinstance(method, type) else type(method)
+    ids = [id for id, cls in METHODS.module_dict.items() if cls is own]
+    return f"method {ids[0] if ids else own.__name__}"
 
 
 def devices_of(method: nn.Module) -> Devices:

@@ -73,7 +73,11 @@ ProtocolId = Annotated[
     str | None, typer.Option("--protocol", help="Protocol id, see `bench list protocols`.")
 ]
 BackboneName = Annotated[
-    str | None, typer.Option("--backbone", help="open_clip model name or shapes-tiny.")
+    str | None,
+    typer.Option(
+        "--backbone",
+        help="A plain CLIP of open_clip (not SigLIP 2 or PE-Core yet) or shapes-tiny.",
+    ),
 ]
 Pretrained = Annotated[
     str | None,
@@ -94,7 +98,47 @@ NoVideos = Annotated[
         "--no-videos", help="With --dry-run: plan from the lists alone, without videos or weights."
     ),
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Print plan and settings, do nothing.")]
+AllSettings = Annotated[
+    bool, typer.Option("--all", help="With --dry-run: every setting, not only those that were set.")
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Print plan, needs and settings, do nothing.")
+]
+
+
+Devices = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        max=1024,
+        metavar="N",
+        help="Processes of this machine that share the run, one a GPU (with --device cpu: on its cores).",
+    ),
+]
+ForwardVideos = Annotated[
+    str,
+    typer.Option(
+        metavar="auto|N",
+        help="Videos in one forward pass of training; changes time and memory, no result.",
+    ),
+]
+
+
+def at_once(word: str) -> int | None:
+    """The number that --forward-videos gives; None for auto.
+
+    Raises:
+        UserError: neither auto nor a number of videos.
+    """
+    from ..errors import UserError
+
+    if word == "auto":
+        return None
+    if not word.isdecimal() or not 1 <= int(word) <= 1_000_000:
+        raise UserError(
+            f"--forward-videos is auto or a number of videos of at least 1, not {word!r}"
+        )
+    return int(word)
 
 
 def check_options(if_exists: str, device: str) -> None:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+
+import typer
 
 from .options import (
     AllowUnpinned,
+    AllSettings,
     BackboneName,
     Checkpoint,
     ClassNames,
     ConfigFile,
     Device,
+    Devices,
     DryRun,
+    ForwardVideos,
     IfExists,
     MethodId,
     NoVideos,
@@ -29,6 +35,7 @@ from .options import (
     TieRule,
     TrainedOn,
     Videos,
+    at_once,
     check_options,
 )
 
@@ -53,19 +60,23 @@ def run(
     on_bad_video: OnBadVideo = None,
     probe: Probe = None,
     device: Device = "auto",
+    devices: Devices = 1,
+    forward_videos: ForwardVideos = "auto",
     out: Out = Path("runs"),
     if_exists: IfExists = "missing",
     plugin: Plugins = None,
     dry_run: DryRun = False,
     no_videos: NoVideos = False,
+    all_: AllSettings = False,
 ) -> None:
     """Train and evaluate a method under a protocol."""
     from ..config.flags import data_flags, given, weight_flags
     from ..config.resolve import resolve_config
-    from ..errors import UserError
+    from ..errors import UserError, check_file
 
     plugins = tuple(str(p) for p in plugin or ())
     check_options(if_exists, device)
+    videos = at_once(forward_videos)
     if no_videos and not dry_run:
         raise UserError("--no-videos plans only: give it with --dry-run")
     if prompt and prompts:
@@ -89,8 +100,14 @@ def run(
         flags=given(flags),
         plugins=plugins,
     )
-    if checkpoint is not None and not checkpoint.is_file():
-        raise UserError(f"checkpoint {checkpoint} does not exist")
+    if checkpoint is not None:
+        check_file("--checkpoint", checkpoint)
+    from ..ranks import several
+    from ..run.launch import check_devices, launch
     from ..run.session import Session
 
-    Session(resolved, out, device, if_exists, plugins).run(dry=dry_run)
+    session = Session(resolved, out, device, if_exists, plugins, videos)
+    if devices > 1 and not several() and not dry_run:
+        check_devices(devices, device)
+        raise typer.Exit(launch(devices, sys.argv[1:]))
+    session.run(dry=dry_run, whole=all_)

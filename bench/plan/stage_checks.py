@@ -1,13 +1,15 @@
-"""Whether the stages that a method tells are stages, and name parameters that it has."""
+"""What a method says of itself: its version and facts, and stages that name parameters that it has."""
 
 from __future__ import annotations
 
 import fnmatch
+import json
 import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, get_args
 
 from ..errors import UserError, did_you_mean, nearest
+from ..plugin_errors import at_work
 
 if TYPE_CHECKING:
     from torch import nn
@@ -25,7 +27,9 @@ def stages_of(method: Method, target: Target) -> tuple[Stage, ...]:
     """
     from ...methods.base import Stage, called
 
-    who, told = called(method), method.stages(target)
+    with at_work(method, "stages"):
+        told = method.stages(target)
+    who = called(method)
     if not isinstance(told, list | tuple):
         raise UserError(f"stages() of {who} gives {_kind(told)}; a list of Stage is wanted")
     for stage in told:
@@ -37,6 +41,43 @@ def stages_of(method: Method, target: Target) -> tuple[Stage, ...]:
     if twice := [name for name in names if names.count(name) > 1]:
         raise UserError(f"{who} has two stages {twice[0]!r}; each needs a name of its own")
     return tuple(told)
+
+
+def version_of(method: Method) -> str:
+    """The version of a method.
+
+    Raises:
+        UserError: it is no text.
+    """
+    from ...methods.base import called
+
+    if not isinstance(method.version, str) or not method.version:
+        raise UserError(f"version of {called(method)} is {method.version!r}; a text is wanted")
+    return method.version
+
+
+def facts_of(method: Method) -> dict[str, Any]:
+    """What decides results beside options and backbone.
+
+    Raises:
+        UserError: no dict, or a value that a record cannot hold.
+    """
+    from ...methods.base import called
+
+    with at_work(method, "facts"):
+        told = method.facts()
+    where = f"facts() of {called(method)}"
+    if not isinstance(told, dict):
+        raise UserError(f"{where} gives {_kind(told)}; a dict is wanted")
+    for name, value in told.items():
+        try:
+            json.dumps({name: value}, allow_nan=False)
+        except (TypeError, ValueError):
+            raise UserError(
+                f"{where}: {name!r} is {_kind(value)}, which JSON cannot hold; texts, numbers and lists "
+                "of them are wanted"
+            ) from None
+    return told
 
 
 def _problems(stage: Stage) -> Iterator[str]:

@@ -9,13 +9,11 @@ from rich.table import Table
 
 from ...datasets.video.read import read_clip
 from ...datasets.video.sampling import FrameSampler
-from ...methods.base import called
 from ..config.resolve import Resolved
-from ..errors import RunFailed
 from ..plan.plan import preprocessing
 from ..plugin_errors import at_work
-from ..score.evaluate import class_features, view_scores
-from ..terminal import console
+from ..score.evaluate import class_features, require_finite, view_scores
+from ..terminal import console, warn
 from .session import Session
 
 
@@ -37,6 +35,9 @@ def rank(
         FrameSampler(config.views.sampling, config.views.frames),
         reader=config.data.reader,
     )
+    if clip.count < config.views.frames:
+        have = "1 frame" if clip.count == 1 else f"{clip.count} frames"
+        warn(f"the video has {have}, and {config.views.frames} are wanted: frames are repeated")
     frames = torch.from_numpy(preprocessing(resolved, method).evaluate(clip.frames)).to(where)
     with torch.inference_mode():
         text = class_features(method, names, config.prompts)
@@ -44,8 +45,7 @@ def rank(
             features = method.encode_video(frames)
         with at_work(method, "scores", [video.name]):
             scores = view_scores(method, features, text, (1, len(names)))[0].cpu()
-    if not bool(torch.isfinite(scores).all()):
-        raise RunFailed(f"scores of {called(method)} for {video.name} are not finite")
+    require_finite(scores[None].numpy(), method, [video.name])
     shares = scores.softmax(0)
     table = Table("rank", "class", "score", "share of softmax", box=None, pad_edge=False)
     for place, index in enumerate(scores.argsort(descending=True).tolist(), 1):

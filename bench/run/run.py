@@ -27,6 +27,7 @@ from ..score.evaluate import Scored, evaluate_split, flops_per_view, patch
 from ..score.feature_store import FeatureStore, encoding_parts
 from ..terminal import console, progress, progress_console
 from ..train import trainings
+from ..train.groups import How
 from . import blocks
 
 _LEFT_OVER = {"missing_keys", "unexpected_keys", "shape_mismatch"}
@@ -42,7 +43,9 @@ class Execution:
         device: torch.device,
         origin: dict[str, Any],
         load_report: Any = None,
+        how: How | None = None,
     ):
+        self.how = how or How()
         self.plan, self.store, self.device, self.origin = plan, store, device, origin
         self.load_report = load_report
         self.seconds: dict[str, float] = {}
@@ -127,9 +130,14 @@ class Execution:
             KeyboardInterrupt: stopped (`Stopped` where a signal did it), can be resumed.
             UserError: the run failed; its record says why.
         """
+        if not self.how.ranks.first:
+            self.how.ranks.wait()  # until the first one has the lock
+            self._work(redo)
+            return self.record
         with self.store.lock(self.folder):
             self.store.write(self.record)
             try:
+                self.how.ranks.wait()
                 self.record = self._work(redo)
             except KeyboardInterrupt:
                 self._close("partial")
@@ -146,19 +154,19 @@ class Execution:
 
     def _work(self, redo: Collection[str]) -> Record:
         plan = self.plan
-        for planned in (p for p in plan.stages if p.id in redo):
+        for planned in (p for p in plan.stages if p.id in redo and self.how.ranks.first):
             shutil.rmtree(trainings.folder_of(self.store.root, planned), ignore_errors=True)
         with progress() as bar:
             self._prepare(bar)
             self._train(bar)
             self.phase = "evaluate"
+            scored: dict[str, Scored] = {}
             with self._store() as store:
-                scored = {
-                    split.name: self._evaluate(bar, number, store)
-                    for number, split in enumerate(plan.lists.evaluate)
-                }
+                for number, split in enumerate(plan.lists.evaluate):
+                    if (part := self._evaluate(bar, number, store)) is not None:
+                        scored[split.name] = part
         self.phase = "record"
-        return self._finished(scored)
+        return self._finished(scored) if self.how.ranks.first else self.record
 
     def _timed(self, name: str, start: float) -> None:
         self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
@@ -170,7 +178,9 @@ class Execution:
         splits += [p.split for p in plan.stages if not trainings.is_done(root, p)]
         task = bar.add_task("videos", total=sum(len(s.samples) for s in splits), note="")
         data = data_of(plan.resolved.config, plan.protocol)
-        plan.protocol.prepare(splits, data, lambda n: bar.advance(task, n))
+        if self.how.ranks.local == 0:  # one on each machine
+            plan.protocol.prepare(splits, data, lambda n: bar.advance(task, n))
+        self.how.ranks.wait()
         bar.remove_task(task)
         self._timed("prepare", start)
 
@@ -180,7 +190,7 @@ class Execution:
         plan.method.to(self.device).eval()
         trained = False
         for planned in plan.stages:
-            done = trainings.is_done(self.store.root, planned)
+            done = self.how.ranks.share(trainings.is_done(self.store.root, planned))
             trained |= not done
             self._stage(planned, done, bar)
         if plan.identity.eval.patching is not None:  # else the weights are the original ones
@@ -193,7 +203,10 @@ class Execution:
         plan = self.plan
         samples = list(planned.split.samples)
         if not done and plan.resolved.config.data.on_bad_video == "skip":
-            samples = _readable(samples, plan.resolved.config.data.reader, bar)
+            reader = plan.resolved.config.data.reader
+            good = _readable(samples, reader, bar) if self.how.ranks.first else []
+            ids = {sample.id for sample in self.how.ranks.share(good)}
+            samples = [sample for sample in samples if sample.id in ids]
         name = f"training {planned.stage.name}" if len(plan.stages) > 1 else "training"
         task = bar.add_task(name, total=planned.steps.total, note="")
 
@@ -214,7 +227,7 @@ class Execution:
         parts = encoding_parts(self.plan, self.device) if wanted else None
         return FeatureStore(self.store.root / "features", parts)
 
-    def _evaluate(self, bar: Progress, number: int, store: FeatureStore) -> Scored:
+    def _evaluate(self, bar: Progress, number: int, store: FeatureStore) -> Scored | None:
         plan = self.plan
         split = plan.lists.evaluate[number]
         task = bar.add_task(f"scoring {split.name}", total=len(split.samples), note="")
@@ -226,8 +239,11 @@ class Execution:
             self.device,
             lambda n: bar.advance(task, n),
             store,
+            self.how.ranks,
         )
         bar.remove_task(task)
+        if scored is None:
+            return None
         if scored.reused:
             console.print(
                 f"{split.name}: features of {scored.reused} of {len(scored.ids)} videos found"
@@ -244,7 +260,8 @@ class Execution:
         metrics = blocks.metric_blocks(plan.protocol, scored, plan.resolved.config.eval.tie_rule)
         trained = {sample.id for planned in plan.stages for sample in planned.split.samples}
         predictions = save_predictions(
-            self.folder / "predictions.npz", blocks.prediction_arrays(outcomes)
+            self.folder / "predictions.npz",
+            blocks.prediction_arrays(outcomes, blocks.has_files(plan.protocol)),
         )
         videos = sum(len(part.ids) for part in scored.values())
         spent = self.seconds.get("decode", 0.0) + self.seconds.get("encode", 0.0)
@@ -312,6 +329,7 @@ class Execution:
                 "texts_cut": getattr(getattr(plan.method, "backbone", None), "truncated", 0),
                 "on_bad_video": config.data.on_bad_video,
                 "salvaged_ids": sorted(i for part in scored.values() for i in part.damaged),
+                **blocks.short_videos(scored),
             },
         }
 
@@ -336,6 +354,8 @@ def _readable(samples: list[Sample], reader: str, bar: Progress) -> list[Sample]
 def _without_paths(config: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
     """The config with folders and files cut to their last part; options are those of the identity."""
     cut = {**config, "data": dict(config["data"]), "backbone": dict(config["backbone"])}
+    if cut["data"].get("name") is None:  # as in records of before it
+        cut["data"].pop("name", None)
     cut["data"]["roots"] = [_last(word) for word in cut["data"]["roots"]]
     cut["options"] = {key: options[key] for key in config["options"]}
     for block, key in (

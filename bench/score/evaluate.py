@@ -20,6 +20,7 @@ from ...protocols.split import Outcome
 from ..errors import RunFailed
 from ..plan.prompts import prompts_of, templates_of
 from ..plugin_errors import at_work
+from ..ranks import ALONE, Ranks
 from .feature_rows import joined, on_cpu, rows
 from .feature_store import Encoded, FeatureStore, text_key
 from .reading import Reading
@@ -42,6 +43,7 @@ class Scored:
         scores: float32 [N, K], K classes, or the captions of these videos. cosines: the same as cosines.
         unreadable: id -> why; damaged: ids read only as far as they go.
         index_digest: SHA-256 over the frame indices read. seconds: decode and encode.
+        short: ids of videos with fewer frames than a clip wants, so that frames are repeated.
         reused: videos whose features were found. probes: name -> scores [N, K] on changed frames.
     """
 
@@ -54,6 +56,7 @@ class Scored:
     index_digest: str
     seconds: dict[str, float] = field(default_factory=dict)
     reused: int = 0
+    short: list[str] = field(default_factory=list)
     probes: dict[str, NDArray[np.float32]] = field(default_factory=dict)
 
     @property
@@ -127,9 +130,9 @@ def count_cut(method: Method, number: int) -> None:
 
 
 def _autocast(config: RunConfig, device: torch.device) -> torch.autocast:
-    enabled = config.eval.precision == "amp"
-    kind = torch.float16 if device.type == "cuda" else torch.bfloat16
-    return torch.autocast(device.type, kind, enabled=enabled)
+    half = config.eval.precision == "amp" and device.type == "cuda"
+    kind = torch.float16 if half else torch.bfloat16
+    return torch.autocast(device.type, kind, enabled=config.eval.precision != "fp32")
 
 
 def view_scores(
@@ -206,8 +209,15 @@ class _ScoreTable:
             merged = view_scores(
                 self.method, video, self.text, size, self.views, self.merge, self.noun
             )
-        table = self.parts.setdefault(name, np.full(self.size, np.nan, np.float32))
-        table[list(places)] = merged.cpu().numpy()
+        self._part(name)[list(places)] = merged.cpu().numpy()
+
+    def take(self, places: Sequence[int], rows: dict[str, NDArray[np.float32]]) -> None:
+        """Put in the rows of another process."""
+        for name, part in rows.items():
+            self._part(name)[list(places)] = part
+
+    def _part(self, name: str) -> NDArray[np.float32]:
+        return self.parts.setdefault(name, np.full(self.size, np.nan, np.float32))
 
 
 @torch.inference_mode()
@@ -219,11 +229,16 @@ def evaluate_split(
     device: torch.device,
     progress: Callable[[int], None],
     store: FeatureStore | None = None,
-) -> Scored:
+    ranks: Ranks = ALONE,
+) -> Scored | None:
     """Score every video of a split that is there once, in order.
 
     Args:
         store: features that are known already, and where new ones go; not used with a probe.
+        ranks: processes among which the videos are dealt out, by their places in the list, none twice.
+
+    Returns:
+        What the first process has of all of them; None in the others.
 
     Raises:
         RunFailed: a video cannot be read and `data.on_bad_video` is "fail"; scores that are not finite.
@@ -239,7 +254,8 @@ def evaluate_split(
     with _autocast(config, device):
         text = class_features(method, texts, templates, store)
         table = _ScoreTable(method, text, views, merge, (len(samples), len(texts)), split.kind)
-        reading = Reading(samples, config, preprocess, store)
+        own = range(ranks.rank, len(samples), ranks.size)
+        reading = Reading(samples, config, preprocess, store, own)
         spent += time.perf_counter() - clock
         for places, known in reading.known():
             ids = [samples[place].id for place in places]
@@ -256,6 +272,15 @@ def evaluate_split(
                 if store:
                     reading.keep(places, on_cpu(video))
             spent += time.perf_counter() - clock
+    if ranks.size > 1:
+        rows = {name: part[own.start :: ranks.size] for name, part in table.parts.items()}
+        parts = ranks.collect((own, rows, reading.told(), spent))
+        if not ranks.first:
+            return None
+        for theirs, rows, _, _ in parts:
+            table.take(theirs, rows)
+        reading.take([told for _, _, told, _ in parts])
+        spent = max(seconds for _, _, _, seconds in parts)
     seconds = {"decode": reading.seconds, "encode": spent}
     return _scored(split, samples, table, reading, seconds)
 
@@ -269,13 +294,14 @@ def _scored(
 ) -> Scored:
     """The rows of the videos that could be read; of captions, theirs only."""
     kept = [n for n in range(len(samples)) if n in reading.indices]
-    chosen = [samples[n] for n in kept]
+    chosen = [reading.known_by(n) for n in kept]
     columns = np.ones(table.size[1], bool)
     if split.kind == "captions":
         owner = np.repeat(np.arange(len(samples)), [len(s.captions) for s in samples])
         columns = np.isin(owner, kept)
     found = {name: part[kept][:, columns] for name, part in table.parts.items()}
-    _check_finite(found, chosen)
+    for part in found.values():  # those of the probes too
+        require_finite(part, table.method, [sample.id for sample in chosen])
     scores = found.pop("", np.zeros((0, len(split.texts)), np.float32))
     cosines = _cosines(table.method, scores, table.noun)
     return Scored(
@@ -288,6 +314,7 @@ def _scored(
         index_digest=reading.index_digest(),
         seconds=seconds,
         reused=reading.reused,
+        short=[samples[n].id for n in reading.short],
         probes=found,
     )
 
@@ -302,12 +329,18 @@ def _cosines(method: Method, scores: NDArray[np.float32], noun: str) -> NDArray[
     return checked.float().cpu().numpy()
 
 
-def _check_finite(found: dict[str, NDArray[np.float32]], samples: Sequence[Sample]) -> None:
-    for scores in found.values():  # those of the probes too
-        bad = np.flatnonzero(~np.isfinite(scores).all(1))
-        if len(bad):
-            names = ", ".join(samples[i].id for i in bad[:3])
-            raise RunFailed(f"scores of {len(bad)} videos are not finite: {names}")
+def require_finite(scores: NDArray[np.float32], method: Method, ids: Sequence[str]) -> None:
+    """Refuse scores [N, K] of N videos with NaN or infinities.
+
+    Raises:
+        RunFailed: the method, and the videos.
+    """
+    bad = np.flatnonzero(~np.isfinite(scores).all(1))
+    if len(bad):
+        first = ", ".join(ids[n] for n in bad[:3]) + (", ..." if len(bad) > 3 else "")
+        raise RunFailed(
+            f"scores of {called(method)} are not finite for {len(bad)} of {len(ids)} videos: {first}"
+        )
 
 
 def flops_per_view(method: Method, frames: int, size: int) -> float | None:

@@ -6,17 +6,19 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.utils.data import Dataset
 
+from ...datasets.contents import digests_of
 from ...datasets.video.read import VideoError, read_clip
 from ...datasets.video.sampling import FrameSampler
 from ..errors import RunFailed
 from ..loading import batches, loader, on_bad
 from .feature_rows import finite, rows
-from .feature_store import Encoded, FeatureStore, content_key
+from .feature_store import Encoded, FeatureStore
 
 if TYPE_CHECKING:
     from ...datasets.video.transforms import Preprocess
@@ -63,6 +65,9 @@ class EvalViews(Dataset[dict[str, Any]]):
 class Reading:
     """What was read of each video, by its place in the list.
 
+    Args:
+        own: places that this process reads; None: all. `take` brings what others have read.
+
     Attributes:
         indices: frames read. damaged: places read only as far as they go. unreadable: place -> why.
         seconds: time spent on decoding, or on looking up.
@@ -75,6 +80,7 @@ class Reading:
         config: RunConfig,
         preprocess: Preprocess,
         store: FeatureStore | None,
+        own: Sequence[int] | None = None,
     ):
         self.samples, self.config, self.preprocess, self.store = samples, config, preprocess, store
         self.views = config.views.clips * config.views.crops
@@ -84,17 +90,20 @@ class Reading:
         self.seconds = 0.0
         self.reused = 0
         self._keys: dict[int, str] = {}
-        self._left = list(range(len(samples)))
+        self._own = list(range(len(samples)) if own is None else own)
+        self._left = self._own
 
     def known(self) -> Iterator[tuple[Places, list[Encoded]]]:
         """Places and features of the videos that the store has."""
         if self.store is None:
             return
         left: Places = []
-        for start in range(0, len(self.samples), _AT_ONCE):
+        for start in range(0, len(self._own), _AT_ONCE):
             clock = time.perf_counter()
-            places = range(start, min(start + _AT_ONCE, len(self.samples)))
-            self._keys |= {place: key for place in places if (key := self._key(place))}
+            places = self._own[start : start + _AT_ONCE]
+            # of a file without a digest the reader will say what is wrong with it
+            digests = digests_of([self.samples[place].path for place in places])
+            self._keys |= {p: key for p, key in zip(places, digests, strict=True) if key}
             keys = {place: self._keys[place] for place in places if place in self._keys}
             stored = self.store.get(list(dict.fromkeys(keys.values())))
             hits = [place for place, key in keys.items() if key in stored]
@@ -147,6 +156,35 @@ class Reading:
                 entries[self._keys[place]] = entry
         self.store.put(entries)
 
+    def told(self) -> dict[str, Any]:
+        """What another process takes from this one."""
+        names = ("_own", "indices", "damaged", "unreadable", "seconds", "reused", "_keys")
+        return {name: getattr(self, name) for name in names}
+
+    def take(self, others: Sequence[dict[str, Any]]) -> None:
+        """Add what all processes have read, this one among them; each place has been read by one.
+
+        Raises:
+            AssertionError: a place is there twice, or not at all.
+        """
+        places = sorted(place for other in others for place in other["_own"])
+        assert places == list(range(len(self.samples))), "each video is read by one process"
+        for other in others:
+            self.indices |= other["indices"]
+            self.damaged |= other["damaged"]
+            self.unreadable |= other["unreadable"]
+            self._keys |= other["_keys"]
+        self.reused = sum(other["reused"] for other in others)
+        self.seconds = max(other["seconds"] for other in others)
+
+    @property
+    def short(self) -> list[int]:
+        """Places of videos with fewer frames than a clip wants, so that frames are repeated."""
+        wanted = self.config.views.frames  # every rule reads the last frame of a shorter video
+        return [
+            place for place, indices in sorted(self.indices.items()) if max(indices) + 1 < wanted
+        ]
+
     def index_digest(self) -> str:
         """SHA-256 over the frames read, in the order of the list."""
         found = hashlib.sha256()
@@ -159,12 +197,10 @@ class Reading:
         if damaged:
             self.damaged.add(place)
 
-    def _key(self, place: int) -> str | None:
-        path = self.samples[place].path
-        try:
-            return content_key(path) if path else None
-        except OSError:  # the reader will say what is wrong with it
-            return None
+    def known_by(self, place: int) -> Sample:
+        """The sample at a place, with the digest of its file where that is known."""
+        sample = self.samples[place]
+        return sample if sample.content else replace(sample, content=self._keys.get(place, ""))
 
 
 def _allowed(error: str, config: RunConfig) -> str:
