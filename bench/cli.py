@@ -31,7 +31,7 @@ from .commands import (
     sweep,
     verify,
 )
-from .errors import FAILED, INTERRUPTED, UserError, explained
+from .errors import FAILED, INTERRUPTED, UserError, explained, one_line
 from .plugin_errors import DEBUG, Failure, failure_of
 from .ranks import RankLost, ranks
 
