@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
+from torch.utils.checkpoint import checkpoint
 
 
 def require_vit(clip: Any, title: str) -> None:
@@ -49,8 +52,31 @@ def joined(attention: nn.MultiheadAttention, x: Tensor) -> Tensor:
     return out
 
 
-def run_block(block: Any, x: Tensor, attend: Callable[[Any, Tensor], Tensor]) -> Tensor:
-    """open_clip's pre-norm residual block with `attend(block.attn, ln_1(x))` in place of its attention."""
+def run_block(
+    block: Any, x: Tensor, attend: Callable[[Any, Tensor], Tensor], again: bool = False
+) -> Tensor:
+    """open_clip's pre-norm residual block with `attend(block.attn, ln_1(x))` in place of its attention.
+
+    Args:
+        again: compute activations again on the way back instead of keeping them (`grad_checkpointing`).
+    """
+    if again and torch.is_grad_enabled():
+        # the weights of now: on the way back those of a `functional_call` have been taken away
+        held = {f"block.{name}": tensor for name, tensor in block.named_parameters()}
+        run = partial(functional_call, _Block(block, attend), held)
+        out: Tensor = checkpoint(run, x, use_reentrant=False)
+        return out
     x = x + block.ls_1(attend(block.attn, block.ln_1(x)))
-    out: Tensor = x + block.ls_2(block.mlp(block.ln_2(x)))
-    return out
+    result: Tensor = x + block.ls_2(block.mlp(block.ln_2(x)))
+    return result
+
+
+class _Block(nn.Module):
+    """A block with the attention that takes the place of its own."""
+
+    def __init__(self, block: nn.Module, attend: Callable[[Any, Tensor], Tensor]):
+        super().__init__()
+        self.block, self.attend = block, attend
+
+    def forward(self, x: Tensor) -> Tensor:
+        return run_block(self.block, x, self.attend)

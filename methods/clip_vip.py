@@ -96,7 +96,7 @@ class CLIPViP(Method):
             return proxy_attention(attention, tokens, frames.shape[1], self._proxies)
 
         for block in visual.transformer.resblocks:
-            x = run_block(block, x, attend)
+            x = run_block(block, x, attend, visual.transformer.grad_checkpointing)
         return F.normalize(visual.ln_post(x[:, 0]) @ visual.proj, dim=-1)
 
     @property

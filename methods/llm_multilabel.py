@@ -53,6 +53,8 @@ class LLMMultilabel(Method):
         WeightsError: no language model is named, or it cannot be loaded.
     """
 
+    runs_again = False
+
     def __init__(self, backbone: Backbone, **options: Any):
         super().__init__(backbone, **options)
         require_vit(self.clip, "llm-multilabel")

@@ -56,7 +56,7 @@ class OpenVCLIP(Method):
         visual = self.clip.visual
         x = visual.ln_pre(frame_tokens(visual, frames.flatten(0, 1))).unflatten(0, (b, t))
         for block in visual.transformer.resblocks:
-            x = run_block(block, x, self._attend)
+            x = run_block(block, x, self._attend, visual.transformer.grad_checkpointing)
         features: Tensor = visual.ln_post(x[:, :, 0]) @ visual.proj
         return features
 

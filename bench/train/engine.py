@@ -121,6 +121,7 @@ class Engine:
         self.method, self.seed, self.at_once, self.ranks = method, seed, at_once, ranks
         self.context, self.scaled = context, scaled
         self.kept: dict[tuple[str, ...], Named] = {}  # of text encoders that do not learn
+        self.largest = 1  # videos of a group so far
         self.logged: dict[str, Tensor] = {}
         self.losses: list[tuple[list[str], Tensor]] = []  # videos, and their loss
 
@@ -139,6 +140,7 @@ class Engine:
             The step's loss and what else is logged: this process's share of it, scalars.
         """
         self.logged, self.losses = {}, []
+        self.largest = max([self.largest, *(len(group.own) for group in groups)])
         if self.in_parts:
             self._in_parts(groups)
         else:

@@ -27,6 +27,7 @@ from ..loading import batches, loader
 from ..ranks import RankLost
 from ..stopping import Stopped, asking
 from .engine import Engine, seed_of
+from .fitting import Fit, key_of
 from .groups import FromStep, How, Share, Texts, groups_of
 from .hooks import LAST, Averaging, Resumable, StepReport
 from .optimiser import build_optimiser
@@ -49,8 +50,9 @@ class TrainingDiverged(RunFailed):
 class _Trainable(BaseModel):  # type: ignore[misc]
     """What mmengine trains: one iteration is one optimiser step."""
 
-    def __init__(self, engine: Engine, texts: Texts, share: Share):
+    def __init__(self, engine: Engine, texts: Texts, share: Share, fit: Fit):
         super().__init__()
+        self.fit = fit
         self.method, self.engine, self.texts, self.share = engine.method, engine, texts, share
         self.step = 0
         self._unread: list[tuple[int, list[str], torch.Tensor]] = []
@@ -65,8 +67,13 @@ class _Trainable(BaseModel):  # type: ignore[misc]
     def train_step(self, data: list[dict[str, Any]], optim_wrapper: Any) -> dict[str, torch.Tensor]:
         """One step of the optimiser on the items of this process: what is to be logged."""
         numbers = self.share.groups(self.step)
-        groups = groups_of(data, numbers, self.texts, self.share, self.method.device)
-        logged = self.engine.gradients(groups)
+        device = self.method.device
+
+        def gradients() -> dict[str, torch.Tensor]:
+            groups = groups_of(data, numbers, self.texts, self.share, device)
+            return self.engine.gradients(groups)
+
+        logged = self.fit.step(gradients)
         self._unread += [(self.step + 1, ids, loss) for ids, loss in self.engine.losses]
         if self.reads(self.step + 1):
             self.check()
@@ -175,6 +182,9 @@ def train_stage(
     wrapper, context, scaled = _precision(method, train)
     engine = Engine(method, stream.seed, how.at_once, ranks, context, scaled)
     share = Share(steps, ranks, engine.in_parts)
+    most = steps.micro * len(share.groups(0)) if not share.divided else steps.micro
+    key = key_of(method, stream.config.views.frames, stream.preprocess.size, train.precision)
+    fit = Fit(engine, how.at_once, max(1, most), key)
     stream.own = share.own
     keeper = Resumable(folder, train.checkpoint_every, ranks)
     hooks: list[Hook] = [keeper, StepReport(tell, ranks)]
@@ -183,7 +193,7 @@ def train_stage(
     known = Texts(texts, len(stream.planned.templates))
     resuming = (folder / LAST).is_file()
     runner = _Runner(
-        model=_Trainable(engine, known, share),
+        model=_Trainable(engine, known, share, fit),
         work_dir=str(folder / LOGS),
         train_dataloader=loader(
             stream, stream.config.data.workers, FromStep(share), batch_size=None

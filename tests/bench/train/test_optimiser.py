@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 import torch
 from vclipbench.bench.config.schema import Train
+from vclipbench.bench.plan.stages import steps_of
 from vclipbench.bench.train.optimiser import AdamWLate, build_optimiser
-from vclipbench.bench.train.schedule import FactorLR, factor
+from vclipbench.bench.train.schedule import FactorLR, factor, schedule_of
 
 PROTOCOL = Path(__file__).parents[2] / "data" / "golden" / "clip_vip" / "protocol"
 
@@ -185,11 +186,76 @@ def test_schedules_drive_the_groups(kind: str) -> None:
     model = Model()
     settings = Train(lr=1e-2, lr_factors={"logit_scale": 10})
     optimiser = build_optimiser(model, settings)
-    schedule = FactorLR(optimiser, kind, 4, 2, 0.01, accumulate=2)
-    for iteration in range(9):  # one call more than there are iterations, as in a training
-        share = factor(kind, min(iteration // 2, 4), 4, 2, 0.01)
+    schedule = FactorLR(optimiser, kind, 4, 2, 0.01)
+    for step in range(5):  # one call more than there are steps, as in a training
+        share = factor(kind, min(step, 4), 4, 2, 0.01)
         assert [g["lr"] for g in optimiser.param_groups] == [0.1 * share, 1e-2 * share]
         optimiser.step()
         schedule.step()
     assert factor(kind, 0, 1, 0, 0.01) > 0
     assert factor(kind, 0, 1, 1, 0.01) > 0
+
+
+def vifi_rates(videos: int, epochs: int, accumulate: int) -> list[float]:
+    """The rates of ViFi-CLIP's steps on 8 devices of 4 videos, by a loop over micro-batches as it has."""
+    per_epoch = -(-videos // 8) // 4
+    total, warm = epochs * per_epoch, 5 * per_epoch
+
+    def rate(t: int) -> float:
+        if t < warm:
+            return t / warm
+        return 0.01 + 0.5 * 0.99 * (1 + math.cos(math.pi * t / total))
+
+    now, used = rate(0), []
+    for epoch in range(epochs):
+        for index in range(per_epoch):
+            if (index + 1) % accumulate == 0:
+                used.append(now)
+                now = rate(epoch * per_epoch + index)
+    return used
+
+
+# videos of the authors' lists, epochs, accumulation, and steps by the table of the specification
+LISTS = [
+    *((102, 50, 2, 50), (204, 50, 2, 150), (816, 50, 2, 600), (416, 11, 2, 66)),
+    *((816, 11, 2, 132), (1392, 11, 2, 231), (348, 50, 2, 250), (2784, 50, 2, 2150)),
+    (3200, 11, 2, 550),
+]
+
+
+@pytest.mark.parametrize(("videos", "epochs", "accumulate", "number"), LISTS)
+def test_vifis_rate_is_that_of_its_micro_batches(videos, epochs, accumulate, number) -> None:
+    train = Train(
+        epochs=epochs,
+        batch_size=32 * accumulate,
+        micro_batch=4,
+        devices=8,
+        lr=1.0,
+        warmup_epochs=5,
+        schedule="cosine-overlap",
+    )
+    steps = steps_of(videos, train)
+    assert steps.total == number
+    optimiser = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    schedule = schedule_of(optimiser, train, steps)
+    rates = []
+    for _ in range(steps.total):
+        rates.append(optimiser.param_groups[0]["lr"])
+        optimiser.step()
+        schedule.step()
+    assert rates == pytest.approx(vifi_rates(videos, epochs, accumulate), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("videos", "epochs", "number", "last"),
+    [(9000, 100, 7032, 40), (8395, 20, 1312, 75), (10009, 20, 1564, 25)],
+)
+def test_clip_vip_keeps_the_last_batch(videos: int, epochs: int, number: int, last: int) -> None:
+    train = Train(epochs=epochs, batch_size=128, last_batch="keep")
+    steps = steps_of(videos, train)
+    assert steps.total == number
+    epoch, places = steps.place(steps.per_epoch - 1)
+    assert (epoch, len(places)) == (0, last)
+    assert steps.place(steps.per_epoch) == (1, range(128))
+    with pytest.raises(ValueError, match="last_batch"):
+        Train(batch_size=8, micro_batch=4, last_batch="keep")
