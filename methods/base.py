@@ -81,7 +81,7 @@ class Method(nn.Module):
 
     version = "1"
     runs_again = True
-    """Whether activations of CLIP's blocks may be computed again on the way back where memory is short. With
+    """Whether activations of CLIP's blocks may be computed again on the way back, to save memory. With
     `passes` at other weights only if `run_block` runs them, which holds the weights of the pass."""
 
     def __init__(self, backbone: Backbone | None, **options: Any):
