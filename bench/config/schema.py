@@ -169,6 +169,10 @@ class AugmentSettings(Section):
     jitter_per_frame: Flag = Field(
         default=False, description="draw the jitter anew for every frame, as ViFi-CLIP's code does"
     )
+    arithmetic: Literal["float", "pil"] = Field(
+        default="float",
+        description="jitter and grey in floats, or bit for bit as Pillow does it on 8-bit images",
+    )
 
 
 class Train(Section):

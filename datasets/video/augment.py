@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .colours import ARITHMETICS, Colours, Step
+from .colours import ARITHMETIC, Colours, Step
 from .pixels import Frames, check_frames, resize, resize_short_side
 from .preprocess import Preprocess
 from .settings import require
@@ -67,8 +67,8 @@ class Augment:
             value = getattr(self, name)
             require(value >= 0, name, value, "0 or more")
         require(0 <= self.hue <= 0.5, "hue", self.hue, "from 0 to 0.5 turns")
-        known = self.arithmetic in ARITHMETICS
-        require(known, "arithmetic", self.arithmetic, f"one of {', '.join(ARITHMETICS)}")
+        known = self.arithmetic in ARITHMETIC
+        require(known, "arithmetic", self.arithmetic, f"one of {', '.join(ARITHMETIC)}")
 
     def apply(
         self, frames: Frames, preprocess: Preprocess, rng: np.random.RandomState

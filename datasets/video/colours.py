@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +17,7 @@ from .pixels import (
     grey,
 )
 
-ARITHMETICS = ("float", "pil")
+ARITHMETIC = ("float", "pil")
 
 Step = tuple[str, float]
 """brightness, contrast or saturation with a factor of at least 0; or hue with turns from -0.5 to 0.5."""
@@ -59,46 +60,43 @@ class Colours:
 
 def _float(frames: Frames, steps: tuple[Step, ...]) -> Frames:
     """The steps of all frames, with the arithmetic "float"."""
-    adjust = {
-        "brightness": adjust_brightness,
-        "contrast": adjust_contrast,
-        "saturation": adjust_saturation,
-        "hue": adjust_hue,
-    }
     for name, amount in steps:
-        frames = adjust[name](frames, amount)
+        frames = _FLOAT[name](frames, amount)
     return frames
-
-
-_ENHANCERS = {
-    "brightness": ImageEnhance.Brightness,
-    "contrast": ImageEnhance.Contrast,
-    "saturation": ImageEnhance.Color,
-}
 
 
 def _pil(frames: Frames, steps: tuple[Step, ...]) -> Frames:
     """The steps of all frames, with the arithmetic "pil"."""
-    changed = np.empty_like(frames, order="C")
+    changed = np.empty(frames.shape, np.uint8)
     for target, frame in zip(changed, frames, strict=True):
         image = Image.fromarray(frame)
         for name, amount in steps:
-            if name == "hue":
-                image = _turn(image, amount)
-            else:
-                image = _ENHANCERS[name](image).enhance(amount)
+            image = _PIL[name](image, amount)
         target[:] = image
     return changed
-
-
-def _turn(image: Image.Image, turns: float) -> Image.Image:
-    """Add to the 8-bit hue, which wraps around; a part of a step is cut off, towards 0."""
-    shift = int(turns * 255)
-    hue, saturation, value = image.convert("HSV").split()
-    hue = hue.point([(level + shift) % 256 for level in range(256)])
-    return Image.merge("HSV", (hue, saturation, value)).convert("RGB")
 
 
 def _pil_grey(frames: Frames) -> Frames:
     """Luma as Pillow rounds it: uint8 [T, H, W]."""
     return np.stack([np.asarray(Image.fromarray(frame).convert("L")) for frame in frames])
+
+
+def _turn(image: Image.Image, turns: float) -> Image.Image:
+    """Add to the 8-bit hue, which wraps around; a part of a step is cut off, towards 0."""
+    shift, same = int(turns * 255), list(range(256))
+    turned = [(level + shift) % 256 for level in same]
+    return image.convert("HSV").point(turned + same + same).convert("RGB")
+
+
+_FLOAT: dict[str, Callable[[Frames, float], Frames]] = {
+    "brightness": adjust_brightness,
+    "contrast": adjust_contrast,
+    "saturation": adjust_saturation,
+    "hue": adjust_hue,
+}
+_PIL: dict[str, Callable[[Image.Image, float], Image.Image]] = {
+    "brightness": lambda image, factor: ImageEnhance.Brightness(image).enhance(factor),
+    "contrast": lambda image, factor: ImageEnhance.Contrast(image).enhance(factor),
+    "saturation": lambda image, factor: ImageEnhance.Color(image).enhance(factor),
+    "hue": _turn,
+}

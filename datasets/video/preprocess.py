@@ -146,7 +146,7 @@ class Preprocess:
         corners = self._corners(*floats.shape[2:])
         return np.stack([floats[..., y : y + size, x : x + size] for y, x in corners])
 
-    def tofloats(self, pixels: Tensor) -> Tensor:
+    def to_floats(self, pixels: Tensor) -> Tensor:
         """What `views` or `Augment.view` gave, as the input of a network, on the device where it is.
 
         Bit for bit what `evaluate` and `Augment.apply` give: every level is looked up in one table.
