@@ -178,7 +178,7 @@ class Preprocess:
         """As `to_floats`, of an array."""
         if pixels.dtype != np.uint8:
             return pixels.astype(np.float32, copy=False)
-        clip = pixels.reshape(-1, *pixels.shape[-3:])
+        clip = pixels.astype(np.uint8, copy=False).reshape(-1, *pixels.shape[-3:])
         return self.normalise(clip).reshape(*pixels.shape[:-3], 3, *pixels.shape[-3:-1])
 
     def _corners(self, height: int, width: int) -> list[tuple[int, int]]:
