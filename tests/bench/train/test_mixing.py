@@ -11,6 +11,7 @@ from torch import Tensor
 from vclipbench.bench.train.mixing import Mix, draw, mix
 
 BOTH = (0.8, 1.0)
+DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 
 
 def batch(videos: int = 4, seed: int = 0) -> tuple[Tensor, Tensor]:
@@ -53,6 +54,10 @@ def test_drawing_and_mixing_apart_is_mixing_at_once(mixup: float, cutmix: float)
         for found in (drawn.apply(frames, targets), mix(frames, targets, mixup, cutmix, rngs[2])):
             assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
             assert found[0].dtype == torch.float32
+        for device in DEVICES[1:]:
+            there = drawn.apply(frames.to(device), targets)
+            assert torch.allclose(there[0].cpu(), expected[0], rtol=0, atol=1e-6)
+            assert torch.equal(there[1], expected[1])
         assert len({rng.rand() for rng in rngs}) == 1, "the same draws"
         assert torch.equal(frames, before[0])
         assert torch.equal(targets, before[1])

@@ -20,6 +20,8 @@ from vclipbench.datasets.video.preprocess import (
     _table_on,
 )
 
+DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+
 
 def clip(height: int, width: int, seed: int = 0) -> np.ndarray:
     return np.random.RandomState(seed).randint(0, 256, (3, height, width, 3)).astype(np.uint8)
@@ -33,6 +35,9 @@ def looked_up(preprocess: Preprocess, pixels: np.ndarray) -> np.ndarray:
 
 def check(preprocess: Preprocess, pixels: np.ndarray, expected: np.ndarray) -> None:
     """What was handed over, both ways, against what is made at once."""
+    for device in DEVICES[1:]:
+        there = preprocess.to_floats(torch.from_numpy(pixels).to(device))
+        assert (there.cpu().numpy() == expected).all()
     floats = preprocess.to_floats(torch.from_numpy(pixels)).numpy()
     assert floats.dtype == np.float32
     assert floats.flags["C_CONTIGUOUS"]
