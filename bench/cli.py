@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+import traceback
+from typing import Annotated, NoReturn
 
 import typer
 
 from .. import __version__
+from ..datasets.errors import escaped
 from . import stopping
 from .commands import (
     audit,
@@ -20,6 +22,7 @@ from .commands import (
     leaderboard,
     listing,
     new_method,
+    new_protocol,
     predict,
     publish,
     rerun,
@@ -28,10 +31,10 @@ from .commands import (
     sweep,
     verify,
 )
-from .errors import INTERRUPTED, explained
+from .errors import FAILED, INTERRUPTED, UserError, explained
+from .plugin_errors import DEBUG, Failure, failure_of
 
-DEBUG = "VCLIPBENCH_DEBUG"
-"""Environment variable; 1: errors come with their traceback."""
+_PLACES = ("--data", "--out", "--results", "--config", "--plugin", "--checkpoint", "--video")
 _REPEATED = ("--seed", "--set", "--prompt", "--prompts", "--plugin")
 
 app = typer.Typer(
@@ -68,6 +71,7 @@ app.add_typer(data.app, name="data")
 app.command("convert")(convert.convert)
 app.command("predict")(predict.predict)
 app.command("new-method")(new_method.new_method)
+app.command("new-protocol")(new_protocol.new_protocol)
 app.add_typer(check.app, name="check")
 app.add_typer(runs.app, name="runs")
 app.command("rerun")(rerun.rerun)
@@ -94,6 +98,18 @@ def spread(words: list[str]) -> list[str]:
     return spread
 
 
+def check_empty(words: list[str]) -> None:
+    """Refuse empty places, which would be taken for the current folder: an unset variable in a script.
+
+    Raises:
+        UserError: names the flag.
+    """
+    for flag, value in zip(words, [*words[1:], "-"], strict=True):
+        name, equals, same = flag.partition("=")
+        if name in _PLACES and not (same if equals else value).strip():
+            raise UserError(f"{name} is empty: a file or folder is wanted")
+
+
 def main() -> None:
     """Run the command line; errors meant for the user become one sentence, without traceback.
 
@@ -102,17 +118,32 @@ def main() -> None:
     """
     stopping.listen()
     try:
+        check_empty(sys.argv[1:])
         app(spread(sys.argv[1:]), prog_name="bench")
     except KeyboardInterrupt:
         sys.exit(stopping.exit_code())
-    except SystemExit as stop:  # what Typer makes of any KeyboardInterrupt
-        sys.exit(stopping.exit_code() if stop.code == INTERRUPTED else stop.code)
-    except Exception as error:
-        known = explained(error)
-        if known is None or os.environ.get(DEBUG) == "1":
-            raise
-        typer.secho(f"error: {known[0]}", fg=typer.colors.RED, err=True)
-        sys.exit(known[1])
+    except BaseException as error:
+        failure = failure_of(error)
+        if isinstance(error, SystemExit) and not failure:  # Typer's own exit
+            # 130 is what Typer makes of any KeyboardInterrupt
+            sys.exit(stopping.exit_code() if error.code == INTERRUPTED else error.code)
+        _tell(error, failure)
+
+
+def _tell(error: BaseException, failure: Failure | None) -> NoReturn:
+    """End with one sentence about an error, and with its traceback where that helps its author."""
+    known = explained(error)
+    if os.environ.get(DEBUG) == "1" or not (known or failure):  # or: a bug of ours
+        if isinstance(error, SystemExit):
+            traceback.print_exception(error)  # raised, it would only end the process
+            sys.exit(FAILED)
+        raise error
+    sentence, code = known or (failure.sentence if failure else "", FAILED)
+    shown = "\n".join(map(escaped, sentence.split("\n")))
+    typer.secho(f"error: {shown}", fg=typer.colors.RED, err=True)
+    if failure and not known:
+        typer.echo("\n".join(failure.trace), err=True)
+    sys.exit(code)
 
 
 if __name__ == "__main__":

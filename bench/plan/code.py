@@ -28,7 +28,13 @@ TRAINING = (f"{PACKAGE}.bench.train.trainings", f"{PACKAGE}.datasets.shapes.stor
 ENCODING = (f"{PACKAGE}.bench.score.evaluate", f"{PACKAGE}.datasets.video.transforms")
 SCORING = (*ENCODING, f"{PACKAGE}.leaderboard.statistics.run_metrics")
 # words to users and from them: they are on every way and decide nothing
-SILENT = frozenset(f"{PACKAGE}.bench.{name}" for name in ("errors", "stopping", "terminal"))
+SILENT = frozenset(
+    f"{PACKAGE}.{name}"
+    for name in (
+        *("bench.errors", "bench.plugin_errors", "bench.stopping", "bench.terminal"),
+        "datasets.value_words",
+    )
+)
 
 
 def training_code(method: str, plugins: Plugins) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import logging
 import os
 import random
@@ -20,9 +22,11 @@ from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from mmengine.registry import LOOPS
 from mmengine.runner import BaseLoop, IterBasedTrainLoop, Runner
 
-from ...methods.base import Batch
+from ...methods.base import Batch, called
+from ...methods.outputs import checked_loss
 from ..errors import RunFailed, UserError
 from ..loading import batches, loader
+from ..plugin_errors import at_work
 from ..stopping import Stopped, asking
 from .optimiser import build_optimiser
 from .schedule import FactorLR
@@ -33,6 +37,7 @@ if TYPE_CHECKING:
     from .stream import TrainStream
 
 LAST = "last.pth"
+LOGS = "log"
 
 
 class TrainingDiverged(RunFailed):
@@ -54,7 +59,8 @@ class _Trainable(BaseModel):  # type: ignore[misc]
         paired = data["texts"] is not self.texts
         templates = 1 if paired else self.templates
         batch = Batch(**data, paired=paired, templates=templates)
-        losses = self.method.loss(batch)
+        with at_work(self.method, "loss", batch.ids):
+            losses = checked_loss(self.method.loss(batch), f"the loss of {called(self.method)}")
         if not bool(torch.isfinite(losses["loss"])):
             raise TrainingDiverged(
                 f"the loss is {losses['loss'].item()} on the batch with videos "
@@ -62,6 +68,14 @@ class _Trainable(BaseModel):  # type: ignore[misc]
                 "the last good checkpoint is kept; a smaller train.lr usually helps"
             )
         return losses
+
+    def parse_losses(
+        self, losses: dict[str, torch.Tensor]
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """Train on "loss" alone, log all: mmengine would add whatever has "loss" in its name."""
+        means = {name: value.float().mean() for name, value in losses.items() if name != "loss"}
+        total = losses["loss"].mean()
+        return total, {"loss": total, **means}
 
 
 class _Runner(Runner):  # type: ignore[misc]
@@ -72,8 +86,9 @@ class _Runner(Runner):  # type: ignore[misc]
         return model
 
     def resume(self, filename: str, *args: Any, **kwargs: Any) -> None:
-        """Go on from a checkpoint, which is read to the CPU first."""
-        super().resume(filename, *args, **{**kwargs, "map_location": "cpu"})
+        """Go on from a checkpoint, which is read to the CPU first; mmengine prints where it lies."""
+        with contextlib.redirect_stdout(io.StringIO()):
+            super().resume(filename, *args, **{**kwargs, "map_location": "cpu"})
 
 
 @LOOPS.register_module(name="StreamLoop", force=True)
@@ -258,7 +273,7 @@ def train_stage(
     resuming = (folder / LAST).is_file()
     runner = _Runner(
         model=_Trainable(method, texts, len(stream.planned.templates)),
-        work_dir=str(folder / "log"),
+        work_dir=str(folder / LOGS),
         train_dataloader=loader(
             stream, stream.config.data.workers, FromStep(len(stream)), batch_size=None
         ),

@@ -79,7 +79,8 @@ def verify_file(path: Path, data: Sequence[str] = (), plugins: Sequence[str] = (
             result.problems.append("there are no predictions to compute its metrics from")
             return result
     except StoreError as error:
-        result.problems.append(str(error))
+        # the line begins with the file
+        result.problems.append(str(error).removeprefix(f"{path}: "))
         return result
     result.known = lists = known_here(record, data, plugins)
     result.rebuilt = Rebuilt(record, arrays, lists.splits, read.version)
@@ -108,6 +109,7 @@ class Check:
         self.problems += _files(rebuilt)
         misfits = [text for name in rebuilt.names if (text := rebuilt.misfit(name))]
         self.problems += misfits
+        self.problems += [text for name in rebuilt.names if (text := rebuilt.constant(name))]
         if misfits or not rebuilt.names:
             return  # what does not fit together has no metrics
         for name in rebuilt.names:
