@@ -179,8 +179,7 @@ class AugmentSettings(Section):
         default=False, description="draw the jitter anew for every frame, as ViFi-CLIP's code does"
     )
     arithmetic: Literal["float", "pil"] = Field(
-        default="float",
-        description="jitter and grey in floats, or bit for bit as Pillow does it on 8-bit images",
+        default="float", description="of the colours: in floats, or Pillow's of 8-bit images"
     )
 
 

@@ -50,10 +50,9 @@ class StagePlan:
         settings = self.train.model_dump(
             mode="json", exclude={"checkpoint_every", "batch_size", "micro_batch"}
         )
-        if (
-            settings["augment"]["arithmetic"] == "float"
-        ):  # identities are as before there was a choice
-            del settings["augment"]["arithmetic"]
+        colours = settings["augment"]
+        if colours["arithmetic"] == "float":  # as identities were before there was a choice
+            del colours["arithmetic"]
         averaged = self.train.average_from is not None
         return {
             **settings,
