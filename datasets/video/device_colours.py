@@ -118,8 +118,13 @@ def _code(colours: Tensor) -> Tensor:
 @lru_cache(maxsize=4)
 def _tables(device: torch.device) -> tuple[Tensor, Tensor]:
     """HSV of every RGB colour and RGB of every HSV colour, by Pillow: int32 [2^24] each."""
-    codes = np.arange(1 << 24, dtype=np.uint32).reshape(4096, 4096)
-    channels = np.stack([codes >> 16, codes >> 8, codes], axis=-1).astype(np.uint8)
+    level = np.arange(256, dtype=np.uint8)
+    channels = np.empty((256, 256, 256, 3), np.uint8)
+    channels[..., 0], channels[..., 1], channels[..., 2] = (
+        level[:, None, None],
+        level[:, None],
+        level,
+    )
     tables = []
     for source, target in (("RGB", "HSV"), ("HSV", "RGB")):
         image = Image.frombytes(source, (4096, 4096), channels.tobytes())
