@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from ..errors import UserError, explained, one_line
 from ..registry import card, check_files, ids, protocol, resolve
-from . import requirements, training
+from . import pieces, requirements, training
 from .fixtures import NotApplicable, Subject, Unmet, named
 
 Verdict = Literal["pass", "FAIL", "not trained", "not checked"]
@@ -140,5 +140,6 @@ _REQUIREMENTS: tuple[tuple[str, Callable[[Subject], Any]], ...] = (
     ("batch independence", requirements.batch_independence),
     ("determinism", requirements.determinism),
     ("gradients reach what is trained", training.gradients),
+    ("training in pieces is the same", pieces.pieces),
     ("save and load", training.save_and_load),
 )
