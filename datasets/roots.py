@@ -66,12 +66,28 @@ def unknown(id: str) -> str:
     )
 
 
+def check_environment() -> None:
+    """Refuse a folder in the environment that is not there, before anything is looked up in it.
+
+    Raises:
+        DatasetError: VCLIPBENCH_DATA names no folder.
+    """
+    everywhere = os.environ.get(VARIABLE)
+    if everywhere and not Path(everywhere).is_dir():
+        problem = "is a file" if Path(everywhere).exists() else "does not exist"
+        raise DatasetError(
+            f"{VARIABLE}={everywhere} {problem}; a folder of roots is wanted, or nothing"
+        )
+
+
 def parse_roots(words: list[str], main: str = "") -> Roots:
     """Roots from `ID=DIR` and at most one `DIR`.
 
     Raises:
-        DatasetError: two folders for one id, or two without an id.
+        DatasetError: two folders for one id, or two without an id; the folder that VCLIPBENCH_DATA
+            names does not exist.
     """
+    check_environment()
     given: dict[str, Path] = {}
     common = None
     for word in words:

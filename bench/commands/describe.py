@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ...datasets.catalog import PUBLISHED
+from ...datasets.roots import check_environment
 from ..terminal import two_columns
 from .options import Plugins, Videos
 
@@ -35,9 +36,13 @@ def describe(
     """Explain a method, protocol or dataset, or the config keys."""
     from .. import registry
     from ..describe.protocol import protocol_lines
+    from ..errors import UserError
 
     plugins = plugin or []
+    check_environment()
     entry = None if id == CONFIG and kind is None else _find(id, kind, plugins)
+    if data and (entry is None or entry.kind != "protocols"):
+        raise UserError(f"--data is for protocols, and {id} is none")
     if entry is None:
         lines = _config_lines()
     elif entry.kind == "methods":

@@ -16,7 +16,10 @@ from ..errors import FAILED
 from .verify import Results
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ...leaderboard.record.record import Record
+    from ...leaderboard.record.store import Run
 
 app = typer.Typer(rich_markup_mode=None)
 Where = Annotated[
@@ -116,10 +119,12 @@ def diff(
 ) -> None:
     """Say why two runs differ: identity first, then environment and code."""
     from ...leaderboard.record.identity import changed_paths, identity_changes, plain
+    from ...leaderboard.record.store import Run
     from ..find_runs import find_record, read_record
 
     folder = results or context.obj
-    first, second = (read_record(find_record(word, folder)).record for word in (a, b))
+    paths = [find_record(word, folder) for word in (a, b)]
+    first, second = (read_record(path).record for path in paths)
     changes = identity_changes(first.identity, second.identity)
     if changes:
         _section(f"identity: {len(changes)} fields differ, so these are two runs", changes)
@@ -140,7 +145,36 @@ def diff(
         ]
         other = [entry for entry in seen if entry[1] != entry[2]]
         _section("code, weights and frames:" + ("" if other else " equal"), other)
+    _files(*(Run(record, path.parent) for record, path in zip((first, second), paths, strict=True)))
     _values(first, second)
+
+
+def _files(first: Run, second: Run) -> None:
+    """Which videos have the same id in both runs and are other files, as far as the runs know it."""
+    from ...leaderboard.record.files import StoreError
+
+    try:
+        old, new = first.predictions() or {}, second.predictions() or {}
+    except StoreError as error:
+        typer.echo(f"files: not compared: {error}")
+        return
+    for split in (name for name in old if name in new):
+        here, there = (_contents(part[split]) for part in (old, new))
+        shared = [id for id in here if id in there]
+        changed = [(id, here[id], there[id]) for id in shared if here[id] != there[id]]
+        if changed:
+            number = f"{len(changed):,} of {len(shared):,} videos of {split}"
+            _section(f"files: {number} are other files under the same id", changed)
+        elif shared:
+            typer.echo(f"files: equal, {len(shared):,} videos of {split}")
+
+
+def _contents(part: Mapping[str, Any]) -> dict[str, str]:
+    """Id -> beginning of the digest of its file, where that is known."""
+    if "content" not in part:
+        return {}
+    pairs = zip(part["ids"].tolist(), part["content"].tolist(), strict=True)
+    return {id: content for id, content in pairs if content}
 
 
 def _values(first: Record, second: Record) -> None:

@@ -46,7 +46,7 @@ def verify(
     from ..verify.lists import check_data
 
     plugins = tuple(str(p) for p in plugin or ())
-    check_data(data or (), plugins)
+    check_data(data or (), plugins, paths)
     found: list[Verification] = []
     with progress() as bar:
         task = bar.add_task("records", total=len(paths), note="")
@@ -65,7 +65,7 @@ def _say_twice(found: list[Verification]) -> None:
     last = found[-1]
     for other in found[:-1]:
         if last.record and other.record and last.record.run_id == other.record.run_id:
-            same = last.path.read_bytes() == other.path.read_bytes()
+            same = last.text == other.text
             text = f"{other.path} has the same run_id"
             if same:
                 last.notes.append(f"{text} and content")

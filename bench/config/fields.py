@@ -5,9 +5,10 @@ PyYAML reads `5e-6` as text: numbers and truth values given as text become what 
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 
 def number(value: Any) -> Any:
@@ -38,6 +39,15 @@ def none(value: Any) -> Any:
     return None if value == "none" else value
 
 
+def own_name(value: str | None) -> str | None:
+    """The name, if a heading and the name of a file can hold it; raises ValueError."""
+    if value is None or re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}", value):
+        return value
+    raise ValueError(
+        f"{value[:60]!a} is no name of videos: up to 40 letters, digits, '.', '_' and '-' are wanted"
+    )
+
+
 Integer = Annotated[int, Field(strict=True), BeforeValidator(number)]
 Real = Annotated[float, Field(strict=True), BeforeValidator(number)]
 Flag = Annotated[bool, Field(strict=True), BeforeValidator(truth)]
@@ -54,6 +64,8 @@ NonNegative = Annotated[Real, Field(ge=0)]
 Share = Annotated[Real, Field(ge=0, le=1)]
 Decay = Annotated[Real, Field(ge=0, lt=1)]
 Precision = Literal["fp32", "amp"]
+OwnName = Annotated[str | None, BeforeValidator(none), AfterValidator(own_name)]
+"""What a user may call videos of one's own: it stands in headings and in names of files."""
 
 
 class Section(BaseModel):

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from pydantic import ValidationError
 
+from ...datasets.files import read_regular
 from ...datasets.value_words import complaints, cut, shown
 from .. import registry
 from ..errors import UserError, nearest, one_line
@@ -89,7 +90,29 @@ def resolve_config(
     problems: list[str] = []
     sources = {k: METHOD if k.startswith("options.") else SCHEMA for k in keys}
     values = _merge(layers, keys, problems, sources)
+    if proto.needs_root:
+        _name_own(values, sources)
     return _validated(schema, values, sources, problems)
+
+
+def _name_own(values: dict[str, Any], sources: dict[str, str]) -> None:
+    """Of a protocol on one's own videos NAME=DIR is their name and their folder.
+
+    Folders of datasets may stand beside it, for the audit of what a checkpoint was trained on.
+    """
+    from ...datasets.catalog import PUBLISHED
+
+    words = values["data.roots"]
+    if values["data.root"] is not None or not isinstance(words, list):
+        return
+    pairs = [str(word).partition("=") for word in words]
+    own = pairs if len(pairs) == 1 else [pair for pair in pairs if pair[0] not in PUBLISHED]
+    if len(own) != 1:
+        return
+    name, _, folder = own[0]
+    left = ["".join(pair) for pair in pairs if pair not in own]
+    values |= {"data.root": folder, "data.name": name, "data.roots": left}
+    sources |= dict.fromkeys(("data.root", "data.name"), sources["data.roots"])
 
 
 def _recipe(
@@ -319,7 +342,7 @@ def _parse(path: Path) -> Any:
     """The `_base_` of a file, after a look at its syntax."""
     if path.suffix not in (".yaml", ".yml", ".json", ".py"):
         raise ValueError("the name must end in .yaml, .yml, .json or .py")
-    text = path.read_text("utf-8")
+    text = read_regular(path).decode("utf-8")
     if path.suffix == ".py":
         for node in ast.parse(text, path.name).body:
             if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_base_":

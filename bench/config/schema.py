@@ -29,6 +29,7 @@ from .fields import (
     Integer,
     NonNegative,
     Pixels,
+    OwnName,
     Positive,
     Precision,
     Processes,
@@ -60,6 +61,9 @@ class DataSource(Section):
         default=None,
         description="folder of videos, or CSV path,label; of published datasets: root, or folder of roots",
     )
+    name: OwnName = Field(
+        default=None, description="of own videos: their name in tables (NAME=DIR)"
+    )
     roots: list[str] = Field(
         default=[], description="roots of several datasets, each ID=DIR (see bench list datasets)"
     )
@@ -81,9 +85,7 @@ class DataSource(Section):
         default=[],
         description="datasets that the checkpoint was trained on, for the leak audit, e.g. [k400]",
     )
-    size: Even = Field(
-        default=64, description="side of the clips of the embedded world, in pixels, even"
-    )
+    size: Even = Field(default=64, description="side of the embedded world's clips, in pixels, even")
     reader: Literal["pyav", "decord", "torchcodec"] = Field(
         default="pyav", description="video decoder"
     )
@@ -95,12 +97,10 @@ class DataSource(Section):
         default=2, description="processes that decode; 0: the main one (never changes results)"
     )
     descriptions: str | None = Field(
-        default=None,
-        description="JSON-lines file of descriptions of the training videos, for methods that use them",
+        default=None, description="JSON-lines file of descriptions of the training videos"
     )
     limit: Positive | None = Field(
-        default=None,
-        description="at most so many videos per split, for debugging; such runs enter no table",
+        default=None, description="at most so many videos per split; such runs enter no table"
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...datasets.errors import DatasetError
-from ...datasets.roots import Roots, parse_roots
+from ...datasets.roots import Roots, check_environment, parse_roots
 from ...leaderboard.reported.numbers import reported_for
 from ...leaderboard.reported.words import DIFFERS, reported_lines
 from ...protocols.base import Protocol, ProtocolError
@@ -16,7 +16,9 @@ from ...protocols.lists import VideoList
 from ...protocols.published import Published
 from ...protocols.split import Data, Plan, Split
 from ..config.schema import leaves
+from ..config.flags import check_words, is_named
 from ..errors import UserError
+from ..plan.data import check_folders, check_own
 from ..plan.lists import planned_lists
 from ..plan.needs import needs_words
 from ..terminal import Rows, two_columns, wrapped
@@ -59,10 +61,12 @@ def protocol_lines(
         ]
     if protocol.clean:
         rows.append(("clean twin", protocol.clean))
+    check_words(words)
     if protocol.needs_root and not words:
+        check_environment()
         lists = ["splits: they follow your videos; see them with --data DIR"]
     else:
-        digest, lists = _lists(protocol, _data(protocol, words))
+        digest, lists = _lists(protocol, _data(protocol, words), words)
         rows += [("digest", digest)] if digest else []
     lines = [*two_columns(rows), "", *lists, *_reported(protocol, whole), *_faults(protocol, whole)]
     if not whole:
@@ -102,7 +106,13 @@ def _reported(protocol: Protocol, whole: bool) -> list[str]:
 def _data(protocol: Protocol, words: list[str]) -> Data:
     size = dict(protocol.defaults).get("data", {}).get("size", 64)
     if protocol.needs_root:
-        return Data(Path(words[0]), size)
+        if len(words) > 1:
+            raise UserError(f"protocol {protocol.id} takes one --data, DIR or NAME=DIR")
+        folder = words[0].partition("=")[2] if is_named(words[0]) else words[0]
+        check_own(folder)
+        return Data(Path(folder), size)
+    if words and not protocol.datasets:
+        raise UserError(f"protocol {protocol.id} makes its own videos and takes no --data")
     try:
         roots = parse_roots(words, protocol.dataset)
     except DatasetError as error:
@@ -110,9 +120,10 @@ def _data(protocol: Protocol, words: list[str]) -> Data:
     return Data(size=size, roots=roots, videos=False)
 
 
-def _lists(protocol: Protocol, data: Data) -> tuple[str, list[str]]:
+def _lists(protocol: Protocol, data: Data, words: list[str]) -> tuple[str, list[str]]:
     """Digest and lists as planned; of published data that are not there, their names."""
     if isinstance(protocol, Published) and not _known(protocol, data.roots):
+        check_folders(words)
         rows = [("evaluate on", _named(wanted)) for wanted in protocol.tests]
         rows += [("train on", _named(wanted)) for wanted in _training(protocol)]
         wanted = ", ".join(protocol.datasets)

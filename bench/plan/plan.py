@@ -26,6 +26,7 @@ from .code import encoding_code, scoring_code
 from .data import check_coverage, data_of
 from .lists import digest_of, planned_lists
 from .prompts import ensembling_of, templates_of
+from .reading import reading_files
 from .stage_checks import check_learning, facts_of, stages_of, version_of
 from .stages import StagePlan, plan_stages
 
@@ -158,7 +159,8 @@ def _checked_lists(
     config: RunConfig, protocol: Protocol, variant: str, seed: int, data: Data
 ) -> Plan:
     """The lists of the run, with enough videos, cut to data.limit."""
-    lists = planned_lists(protocol, variant, seed, data)
+    with reading_files() as told:
+        lists = planned_lists(protocol, variant, seed, data, told)
     check_coverage(lists, protocol, config)
     return limited(lists, config.data.limit)
 

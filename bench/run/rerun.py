@@ -15,7 +15,7 @@ from ...datasets.value_words import in_words
 from ...leaderboard.record.identity import changed_paths, identity_changes, plain
 from ...leaderboard.record.record import Record
 from .. import registry
-from ..config.flags import data_flags
+from ..config.flags import check_words, data_flags, given, own_folder
 from ..config.resolve import Resolved
 from ..config.schema import RunConfig, schema_for
 from ..errors import UserError
@@ -118,11 +118,20 @@ def resolved_again(record: Record, here: Here) -> Resolved:
     config["seeds"] = [record.seed if record.seed is not None else seeds[0]]
     config["eval"]["patching"] = [record.identity.eval.patching or 0.0]
     config["data"] |= {"root": None, "roots": []}
-    for key, value in {**data_flags(list(here.data)), **here.files}.items():
+    for key, value in {**_data_flags(record, here), **here.files}.items():
         section, _, name = key.rpartition(".")
         (config.setdefault(section, {}) if section else config)[name] = value
     checked = _checked(schema, config, record).model_dump()
     return Resolved(RunConfig.model_validate(checked), dict(record.command.config_sources))
+
+
+def _data_flags(record: Record, here: Here) -> dict[str, Any]:
+    """What --data says, as config keys; of videos of one's own the name stays that of the record."""
+    if not registry.protocol(record.identity.protocol.id, here.plugins).needs_root:
+        return data_flags(list(here.data))
+    check_words(here.data)
+    name = record.command.config_resolved["data"].get("name")
+    return given({"data.root": own_folder(here.data, name, any_name=True)})
 
 
 def _checked(schema: type[RunConfig], config: dict[str, Any], record: Record) -> RunConfig:

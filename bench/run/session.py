@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -104,7 +105,7 @@ class Session:
         """Read the tested lists before torch is imported: what is wrong with them is then said at once."""
         config = self.resolved.config
         check_there(config, self.protocol, card(config.method, self.plugins))
-        data = data_of(config, self.protocol, ())
+        data = replace(data_of(config, self.protocol, ()), contents=False)
         lists = planned_lists(self.protocol, variants_of(self.protocol)[0], config.seeds[0], data)
         check_coverage(lists, self.protocol, config)
 
@@ -112,7 +113,7 @@ class Session:
         """Plan every variant and seed before the first one starts, so that none is refused hours later."""
         config = self.resolved.config
         needs = {planned.stage.data for planned in first.stages}
-        data = data_of(config, self.protocol, needs)
+        data = replace(data_of(config, self.protocol, needs), contents=False)
         for variant, seed in product(self.protocol.variants, config.seeds):
             planned_lists(self.protocol, variant, seed, data)
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.table import Table
 from rich.text import Text
 
 from ...datasets.catalog import PUBLISHED
+from ...datasets.errors import escaped
 from ...datasets.repositories import REPOSITORIES
-from ...leaderboard.record.record import Record
+from ...leaderboard.record.record import Record, SplitData
 from ...leaderboard.reported.words import reported_lines
 from ...protocols.split import Split
 from ..config.resolve import METHOD, PROTOCOL, RECIPE, SCHEMA
@@ -18,10 +20,11 @@ from ..plan.needs import needs_words
 from ..plan.plan import RunPlan
 from ..plan.stage_checks import idle_patterns, stages_of
 from ..plan.stages import StagePlan
-from ..terminal import console, warn
+from ..terminal import console, say, warn
 
 KNOWN = frozenset((*PUBLISHED, *REPOSITORIES))
 RANDOM = "random weights"
+SHOWN = 5  # ids in a line
 
 
 Lines = list[tuple[str, str]]
@@ -46,6 +49,8 @@ def announce(plan: RunPlan, device: str, hours: str, said: Lines | None = None) 
         if (name, text) not in (said or ()):
             table.add_row(name, Text(text))
     console.print(table)
+    for note in plan.lists.notes if said is None else ():
+        say(f"note: {note}")
     if said is None and device == "cpu" and (remark := _too_much(plan)):
         warn(remark)
     return lines
@@ -187,8 +192,32 @@ def result(record: Record) -> None:
         table.add_row(m.name, m.split or "", f"{m.value:.1f} {m.unit}", span, str(m.n))
     console.print(table)
     for split, data in record.data.items():
-        if data.n_scored < data.n_expected:
-            lost = data.n_expected - data.n_scored
-            console.print(
-                f"[yellow]{split}: {lost} of {data.n_expected} videos not scored[/yellow]"
-            )
+        _lost(split, data)
+    frames = record.identity.protocol.frames
+    repeated = record.observed.effective_plan.get("repeated_frames", {}) if record.observed else {}
+    for split, short in repeated.items():
+        warn(
+            f"{split}: {_of(short['number'], record.data[split].n_scored)} fewer than {frames} frames, "
+            f"which were repeated: {_some(short['ids'], short['number'])}"
+        )
+
+
+def _lost(split: str, data: SplitData) -> None:
+    """Say which videos have no score: those that cannot be read, by their ids, and those not there."""
+    lost = data.n_expected - data.n_scored
+    if not lost:
+        return
+    why = [f"not there: {gone:,}"] if (gone := data.n_expected - data.n_found) else []
+    if data.unreadable_ids:
+        why.append(f"cannot be read: {_some(data.unreadable_ids, data.n_unreadable)}")
+    warn(f"{split}: {lost:,} of {data.n_expected:,} videos not scored; {'; '.join(why)}")
+
+
+def _of(number: int, total: int) -> str:
+    return f"{number:,} of {total:,} videos {'has' if number == 1 else 'have'}"
+
+
+def _some(ids: Sequence[str], number: int) -> str:
+    """The first ids, and how many more there are."""
+    more = f" and {number - SHOWN:,} more" if number > SHOWN else ""
+    return ", ".join(map(escaped, ids[:SHOWN])) + more

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .files import StoreError, reason_of, write_atomically
+from .files import StoreError, read_record_bytes, reason_of, write_atomically
 from .predictions import load_predictions
 from .record import Record, parse_record, record_text
 
@@ -177,6 +177,6 @@ def _own_place_first(name: str) -> tuple[int, str]:
 def _read(path: Path) -> Record:
     """The record at `path`; OSError, or ValueError with the reason in one line."""
     try:
-        return parse_record(path.read_bytes().decode())
+        return parse_record(read_record_bytes(path).decode())
     except UnicodeDecodeError:
         raise ValueError("not UTF-8 text") from None
