@@ -28,8 +28,8 @@ from .fields import (
     Frames,
     Integer,
     NonNegative,
-    Pixels,
     OwnName,
+    Pixels,
     Positive,
     Precision,
     Processes,
@@ -85,7 +85,9 @@ class DataSource(Section):
         default=[],
         description="datasets that the checkpoint was trained on, for the leak audit, e.g. [k400]",
     )
-    size: Even = Field(default=64, description="side of the embedded world's clips, in pixels, even")
+    size: Even = Field(
+        default=64, description="side of the embedded world's clips, in pixels, even"
+    )
     reader: Literal["pyav", "decord", "torchcodec"] = Field(
         default="pyav", description="video decoder"
     )

@@ -15,8 +15,8 @@ from ...protocols.faults import faults_of
 from ...protocols.lists import VideoList
 from ...protocols.published import Published
 from ...protocols.split import Data, Plan, Split
-from ..config.schema import leaves
 from ..config.flags import check_words, is_named
+from ..config.schema import leaves
 from ..errors import UserError
 from ..plan.data import check_folders, check_own
 from ..plan.lists import planned_lists
