@@ -58,14 +58,6 @@ class Roots:
         return found
 
 
-def unknown(id: str) -> str:
-    """What is said where nobody named the folder of an id."""
-    return (
-        f"the folder of {id} is not known: give --data {id}=DIR, or a folder {id} inside the one "
-        f"that --data or {VARIABLE} names"
-    )
-
-
 def check_environment() -> None:
     """Refuse a folder in the environment that is not there, before anything is looked up in it.
 
@@ -78,6 +70,14 @@ def check_environment() -> None:
         raise DatasetError(
             f"{VARIABLE}={everywhere} {problem}; a folder of roots is wanted, or nothing"
         )
+
+
+def unknown(id: str) -> str:
+    """What is said where nobody named the folder of an id."""
+    return (
+        f"the folder of {id} is not known: give --data {id}=DIR, or a folder {id} inside the one "
+        f"that --data or {VARIABLE} names"
+    )
 
 
 def parse_roots(words: list[str], main: str = "") -> Roots:

@@ -30,7 +30,6 @@ def predict(
     plugin: Plugins = None,
 ) -> None:
     """Print the classes ranked by their score for one video."""
-    from ...datasets.files import kind_of
     from ..errors import UserError, check_choice, check_file
 
     names = [name.strip() for name in classes.split(",") if name.strip()]
@@ -38,9 +37,7 @@ def predict(
         raise UserError('--classes holds no name; write e.g. --classes "juggling,nothing"')
     if len(set(names)) < len(names):
         raise UserError(f"--classes names {next(n for n in names if names.count(n) > 1)!r} twice")
-    if (kind := kind_of(video)) != "a file":
-        problem = f"is {kind}, and a video file is wanted" if kind else "does not exist"
-        raise UserError(f"--video {video} {problem}")
+    check_file("--video", video)
     if checkpoint is not None:
         check_file("--checkpoint", checkpoint)
     from ..config.resolve import resolve_config

@@ -86,7 +86,7 @@ class DataSource(Section):
         description="datasets that the checkpoint was trained on, for the leak audit, e.g. [k400]",
     )
     size: Even = Field(
-        default=64, description="side of the embedded world's clips, in pixels, even"
+        default=64, description="side of the clips of the embedded world, in pixels, even"
     )
     reader: Literal["pyav", "decord", "torchcodec"] = Field(
         default="pyav", description="video decoder"

@@ -66,7 +66,8 @@ def protocol_lines(
         check_environment()
         lists = ["splits: they follow your videos; see them with --data DIR"]
     else:
-        digest, lists = _lists(protocol, _data(protocol, words), words)
+        data = _data(protocol, words)
+        digest, lists = _lists(protocol, data, words)
         rows += [("digest", digest)] if digest else []
     lines = [*two_columns(rows), "", *lists, *_reported(protocol, whole), *_faults(protocol, whole)]
     if not whole:

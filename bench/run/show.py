@@ -49,8 +49,9 @@ def announce(plan: RunPlan, device: str, hours: str, said: Lines | None = None) 
         if (name, text) not in (said or ()):
             table.add_row(name, Text(text))
     console.print(table)
-    for note in plan.lists.notes if said is None else ():
-        say(f"note: {note}")
+    if said is None:
+        for note in plan.lists.notes:
+            say(f"note: {note}")
     if said is None and device == "cpu" and (remark := _too_much(plan)):
         warn(remark)
     return lines
