@@ -54,7 +54,7 @@ def draw(numbers: Sequence[Number], draws: int = DRAWS, seed: int = SEED) -> Arr
     there could be. Their draws are moved down by that, to be centred on the number: else the intervals of
     mean AP would cover 60 to 90 % instead of 95 % (docs/statistics.md).
     """
-    units = _units(numbers)
+    units = unit_names(numbers)
     made, shared = statistics((part for number in numbers for part in number.parts), units)
     with np.errstate(invalid="ignore", divide="ignore"):
         drawn = _drawn(made, shared, len(units), draws, seed)
@@ -82,7 +82,7 @@ def intervals(
         if exact is not None:
             found[key] = exact
         else:
-            together[tuple(_units([number]))][key] = number
+            together[tuple(unit_names([number]))][key] = number
     for some in together.values():
         keys, given = list(some), list(some.values())
         for key, number, values in zip(keys, given, draw(given, draws, seed), strict=True):
@@ -114,9 +114,18 @@ def tail(units: int, level: float = LEVEL) -> float:
     return float(norm.cdf(-quantile * (units / (units - 1)) ** 0.5))
 
 
+def unit_names(numbers: Sequence[Number]) -> Array:
+    """What draws of these numbers take, sorted; see `Items.units`."""
+    distinct: list[Array] = []  # most numbers are of the same items in the same order
+    for part in (part for number in numbers for part in number.parts):
+        if not any(np.array_equal(part.units, other) for other in distinct):
+            distinct.append(part.units)
+    return np.unique(np.concatenate(distinct))
+
+
 def unit_count(numbers: Sequence[Number]) -> int:
     """How many units draws of these numbers take."""
-    return len(_units(numbers))
+    return len(unit_names(numbers))
 
 
 def _percentile(number: Number, values: Array, level: float) -> ItemInterval:
@@ -145,10 +154,6 @@ def _wilson(number: Number, level: float) -> ItemInterval | None:
         return None
     n = len(np.unique(part.units)) if settled else len(hits)
     return wilson_interval(round(float(hits.mean()) * n), n, level)
-
-
-def _units(numbers: Sequence[Number]) -> Array:
-    return np.unique(np.concatenate([part.units for n in numbers for part in n.parts]))
 
 
 def _weights(units: int, draws: int, chunk: int, seed: int) -> Iterator[Array]:

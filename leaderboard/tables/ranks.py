@@ -11,7 +11,7 @@ from ..record.files import StoreError
 from ..record.record import Record
 from ..record.store import Run
 from ..statistics.items import items, numbers
-from ..statistics.ranking import Ranked, rank_intervals
+from ..statistics.ranking import Ranked, rank_columns
 from .cells import Column
 from .grid import CellKey, FamilyTable, Grid, GridEntry, Group
 from .rows import Row
@@ -70,8 +70,7 @@ def standings_of(grid: Grid, read: Read, problems: list[str]) -> dict[CellKey, S
     for family in grid.families:
         for group in family.groups:
             unranked: dict[str, None] = {}
-            for column in group.columns:
-                ranked = _column(family, group, column, read, unranked)
+            for column, ranked in _columns(family, group, read, unranked):
                 standings |= {(group.heading, column.name, row): s for row, s in ranked.items()}
             problems += [
                 f"no rank for {label} in {group.heading}: no predictions, or of other items than those of "
@@ -81,22 +80,35 @@ def standings_of(grid: Grid, read: Read, problems: list[str]) -> dict[CellKey, S
     return standings
 
 
-def _column(
-    family: FamilyTable, group: Group, column: Column, read: Read, unranked: dict[str, None]
-) -> dict[Row, Standing]:
+def _columns(
+    family: FamilyTable, group: Group, read: Read, unranked: dict[str, None]
+) -> list[tuple[Column, dict[Row, Standing]]]:
     """Standings by row. Labels of rows that have a value but no rank go into `unranked`."""
-    entries = [e for e in family.entries if e.group is group and e.column == column]
-    rows = {e.row: made for e in entries if (made := _numbers(e, read.items))}
-    if len(rows) < 2:
-        return {}
-    places = {str(place): row for place, row in enumerate(rows)}
-    ranked = rank_intervals({place: rows[row] for place, row in places.items()}, not column.lower)
-    standing = {places[place]: one for place, one in ranked.items()}
-    others = [entry for entry in entries if entry.row not in standing]
-    for entry in others:
-        if read.unread.isdisjoint(entry.cell.run_ids):
-            unranked[entry.row.label] = None
-    return _standings(standing, [entry.cell.value for entry in others], column.lower)
+    entries = {
+        column: [e for e in family.entries if e.group is group and e.column == column]
+        for column in group.columns
+    }
+    rows = {
+        column: {e.row: made for e in some if (made := _numbers(e, read.items))}
+        for column, some in entries.items()
+    }
+    rows = {column: made for column, made in rows.items() if len(made) > 1}
+    ranked = rank_columns(
+        [
+            ({str(place): runs for place, runs in enumerate(made.values())}, not column.lower)
+            for column, made in rows.items()
+        ]
+    )
+    standings = []
+    for (column, made), places in zip(rows.items(), ranked, strict=True):
+        standing = {row: places[key] for place, row in enumerate(made) if (key := str(place)) in places}
+        others = [entry for entry in entries[column] if entry.row not in standing]
+        for entry in others:
+            if read.unread.isdisjoint(entry.cell.run_ids):
+                unranked[entry.row.label] = None
+        values = [entry.cell.value for entry in others]
+        standings.append((column, _standings(standing, values, column.lower)))
+    return standings
 
 
 def _standings(
