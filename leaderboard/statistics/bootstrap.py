@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -106,12 +107,12 @@ def tail(units: int, level: float = LEVEL) -> float:
     T. C. Hesterberg, "What teachers should know about the bootstrap", The American Statistician 69
     (2015), 371-386, section 3.3 (expanded percentile interval).
     """
-    from scipy.stats import norm, t
+    from scipy.special import ndtr, stdtrit  # scipy.stats gives the same, and takes 1 s to import
 
     if units < 2:
         return 0.0
-    quantile = t.ppf((1 + level) / 2, df=units - 1)
-    return float(norm.cdf(-quantile * (units / (units - 1)) ** 0.5))
+    quantile = stdtrit(units - 1, (1 + level) / 2)
+    return float(ndtr(-quantile * (units / (units - 1)) ** 0.5))
 
 
 def unit_names(numbers: Sequence[Number]) -> Array:
@@ -158,14 +159,33 @@ def _wilson(number: Number, level: float) -> ItemInterval | None:
 
 def _weights(units: int, draws: int, chunk: int, seed: int) -> Iterator[Array]:
     """How often each unit is drawn, [units, up to `chunk` draws] at a time."""
-    kind = counting_type(units)
+    if draws <= chunk:
+        yield _all_weights(units, draws, seed)
+        return
     rng = np.random.RandomState(seed)  # its stream is the same in every version of numpy
     for start in range(0, draws, chunk):
-        some = min(chunk, draws - start)
+        yield _counts(rng, units, min(chunk, draws - start))
+
+
+@lru_cache(maxsize=1)
+def _all_weights(units: int, draws: int, seed: int) -> Array:
+    """Those of all draws; kept, because tables have many columns of as many items."""
+    counts = _counts(np.random.RandomState(seed), units, draws)
+    counts.flags.writeable = False
+    return counts
+
+
+def _counts(rng: np.random.RandomState, units: int, draws: int) -> Array:
+    """How often each unit is drawn in the next draws, [units, draws]; in blocks that fit into caches."""
+    made = np.empty((units, draws), counting_type(units))
+    block = max(1, _CELLS // (2 * units))
+    for start in range(0, draws, block):
+        some = min(block, draws - start)
         picks = rng.randint(0, units, size=(some, units))
         picks += units * np.arange(some)[:, None]
         counts = np.bincount(picks.ravel(), minlength=units * some)
-        yield np.ascontiguousarray(counts.reshape(some, units).T, dtype=kind)
+        made[:, start : start + some] = counts.reshape(some, units).T
+    return made
 
 
 def _drawn(
