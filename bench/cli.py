@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from . import stopping
+from . import stopping, waiting
 from .commands import (
     audit,
     check,
@@ -100,6 +100,7 @@ def main() -> None:
     Exit codes: 0 done, 1 the run failed, 2 bad usage, config or id; 128 and its number if a signal
     stopped it, which is 130 for Ctrl-C.
     """
+    waiting.wait_briefly()
     stopping.listen()
     try:
         app(spread(sys.argv[1:]), prog_name="bench")

@@ -64,7 +64,7 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=4, help="of a process before it is the next one's turn")
+    parser.add_argument("--steps", type=int, default=4, help="of a process in one turn")
     parser.add_argument("--busy", type=int, default=0)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--threads", type=int, default=2)

@@ -44,8 +44,9 @@ def make(
         )
     if size < 32 or size % 2:
         raise UserError(f"--size {size}: an even number from 32 on is needed")
+    from ...datasets.cache import cache_root
     from ...datasets.shapes import splits as world
-    from ...datasets.shapes.store import cache_root, ensure
+    from ...datasets.shapes.store import ensure
 
     names = split or list(world.SPLITS)
     _check_splits(names)

@@ -193,7 +193,10 @@ def _drawn(
 ) -> dict[int, Array]:
     """The values of all statistics, [draws] each, by the same keys.
 
-    `shared`: numbers of each draw that they keep together. Those of whole numbers take many draws at once, the others as few as fit into the caches.
+    Those of whole numbers take many draws at once, the others as few as fit into the caches.
+
+    Args:
+        shared: numbers of each draw that the first ones keep together.
     """
     widest = max([units, *(statistic.width for statistic in made.values())])
     values: dict[int, Array] = {}

@@ -16,7 +16,7 @@ def wilson(successes: int, n: int, level: float = 0.95) -> tuple[float, float]:
     Journal of the American Statistical Association 22 (1927), 209-212.
     """
     if not 0 <= successes <= n or n < 1:
-        raise ValueError(f"{successes} of {n} is no proportion")
+        raise ValueError(f"k of n must be 0 to n of 1 or more, not {successes} of {n}")
     from scipy.special import ndtri  # scipy.stats gives the same, and takes 1 s to import
 
     share, z = successes / n, float(ndtri(0.5 + 0.5 * level))

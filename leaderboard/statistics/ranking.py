@@ -134,9 +134,7 @@ def _ranked(
     sound = drawn[:, np.isfinite(drawn).all(0)]
     found = {}
     for at, ((label, runs), value) in enumerate(zip(rows.items(), values, strict=True)):
-        tied = at == best or _inseparable(
-            runs_of_best, runs, drawn[best] - drawn[at], units, level
-        )
+        tied = at == best or _inseparable(runs_of_best, runs, drawn[best] - drawn[at], units, level)
         found[label] = Ranked(value, *_rank_interval(sound, at, end), tied)
     return found
 

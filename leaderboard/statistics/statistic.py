@@ -181,7 +181,7 @@ class _Products:
 
 
 def _whole(row: Array, units: int) -> bool:
-    """Whether any sum over `units` draws of these numbers is exact: halves of whole numbers, not too large."""
+    """Whether any sum over `units` draws of these numbers is exact: halves of integers, not too large."""
     doubled = 2 * row
     return bool((np.rint(doubled) == doubled).all() and np.abs(row).max() * units < _EXACT)
 
