@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+import traceback
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -20,6 +21,7 @@ from .commands import (
     leaderboard,
     listing,
     new_method,
+    new_protocol,
     predict,
     publish,
     rerun,
@@ -28,10 +30,9 @@ from .commands import (
     sweep,
     verify,
 )
-from .errors import INTERRUPTED, explained
+from .errors import FAILED, INTERRUPTED, explained
+from .plugin_errors import DEBUG, Failure, failure_of
 
-DEBUG = "VCLIPBENCH_DEBUG"
-"""Environment variable; 1: errors come with their traceback."""
 _REPEATED = ("--seed", "--set", "--prompt", "--prompts", "--plugin")
 
 app = typer.Typer(
@@ -68,6 +69,7 @@ app.add_typer(data.app, name="data")
 app.command("convert")(convert.convert)
 app.command("predict")(predict.predict)
 app.command("new-method")(new_method.new_method)
+app.command("new-protocol")(new_protocol.new_protocol)
 app.add_typer(check.app, name="check")
 app.add_typer(runs.app, name="runs")
 app.command("rerun")(rerun.rerun)
@@ -106,14 +108,27 @@ def main() -> None:
         app(spread(sys.argv[1:]), prog_name="bench")
     except KeyboardInterrupt:
         sys.exit(stopping.exit_code())
-    except SystemExit as stop:  # what Typer makes of any KeyboardInterrupt
-        sys.exit(stopping.exit_code() if stop.code == INTERRUPTED else stop.code)
-    except Exception as error:
-        known = explained(error)
-        if known is None or os.environ.get(DEBUG) == "1":
-            raise
-        typer.secho(f"error: {known[0]}", fg=typer.colors.RED, err=True)
-        sys.exit(known[1])
+    except BaseException as error:
+        failure = failure_of(error)
+        if isinstance(error, SystemExit) and not failure:  # Typer's own exit
+            # 130 is what Typer makes of any KeyboardInterrupt
+            sys.exit(stopping.exit_code() if error.code == INTERRUPTED else error.code)
+        _tell(error, failure)
+
+
+def _tell(error: BaseException, failure: Failure | None) -> NoReturn:
+    """End with one sentence about an error, and with its traceback where that helps its author."""
+    known = explained(error)
+    if os.environ.get(DEBUG) == "1" or not (known or failure):  # or: a bug of ours
+        if isinstance(error, SystemExit):
+            traceback.print_exception(error)  # raised, it would only end the process
+            sys.exit(FAILED)
+        raise error
+    sentence, code = known or (failure.sentence if failure else "", FAILED)
+    typer.secho(f"error: {sentence}", fg=typer.colors.RED, err=True)
+    if failure and not known:
+        typer.echo("\n".join(failure.trace), err=True)
+    sys.exit(code)
 
 
 if __name__ == "__main__":

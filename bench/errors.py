@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 USAGE, FAILED, INTERRUPTED = 2, 1, 130
 """Exit codes: bad usage, config or id; a run that failed; Ctrl-C."""
+LONGEST = 400  # characters of another's message
 
 
 class UserError(Exception):
@@ -57,7 +58,16 @@ def check_choice(flag: str, value: str, choices: tuple[str, ...]) -> None:
         raise UserError(f"{flag} {value!r} is none of {', '.join(choices)}{hint}")
 
 
+def message_of(error: BaseException) -> str:
+    """The text of an error, as UTF-8 can hold it; empty where its class cannot even say it."""
+    try:
+        return str(error).encode("utf-8", "backslashreplace").decode()
+    except Exception:  # a class of somebody's own
+        return ""
+
+
 def one_line(error: BaseException) -> str:
-    """Class and first line of an error."""
-    first = next((line for line in str(error).splitlines() if line.strip()), "")
-    return f"{type(error).__name__}: {first}" if first else type(error).__name__
+    """Class and first line of an error, the line cut where it is longer than anybody reads."""
+    first = next((line for line in message_of(error).splitlines() if line.strip()), "")
+    shown = first if len(first) <= LONGEST else f"{first[:LONGEST]} ..."
+    return f"{type(error).__name__}: {shown}" if shown else type(error).__name__

@@ -12,6 +12,7 @@ import importlib.util
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from .. import methods, protocols
 from ..datasets import catalog
 from .errors import UserError, did_you_mean, one_line
+from .side_effects import Surroundings
 
 if TYPE_CHECKING:
     from ..methods.base import Method
@@ -30,6 +32,7 @@ KINDS = ("methods", "protocols", "datasets")
 BUILT_IN = "built in"
 _SOURCES: dict[str, Any] = {"methods": methods, "protocols": protocols, "datasets": catalog}
 Plugins = Sequence[str | Path]
+ROOT = Path(__file__).resolve().parents[1]  # of this package
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,11 @@ def ids(kind: str, plugins: Plugins = ()) -> list[str]:
     """The ids of a kind; imports nothing but the plugin files."""
     known = [*_builtin(kind), *_installed(kind), *_from_files(kind, plugins)]
     return list(dict.fromkeys(e.id for e in known if e.error is None))
+
+
+def builtin_ids(kind: str) -> list[str]:
+    """The ids of a kind that ship with the package."""
+    return [entry.id for entry in _builtin(kind)]
 
 
 def resolve(kind: str, id: str, plugins: Plugins = ()) -> Registration:
@@ -152,6 +160,40 @@ def check_files(plugins: Plugins) -> None:
             raise UserError(f"plugin file {entry.origin} is broken: {entry.error}")
 
 
+def plugin_of(file: str) -> str | None:
+    """The plugin that a source file is of: a file of --plugin or an installed package; else None.
+
+    To a plugin belong its file, the modules beside it, and all of an installed package.
+    """
+    path = Path(file).resolve() if file else ROOT
+    if path.is_relative_to(ROOT):
+        return None
+    for own in _FILES:
+        if path == own or _beside(path, own.parent):
+            return str(own)
+    for point in _declared():
+        top = sys.modules.get(point.module.partition(".")[0])
+        folders = [Path(folder).resolve() for folder in getattr(top, "__path__", ())]
+        place = Path(getattr(top, "__file__", None) or ROOT).resolve()
+        if path == place or any(path.is_relative_to(folder) for folder in folders):
+            return _origin(point)
+    return None
+
+
+@cache
+def _declared() -> tuple[EntryPoint, ...]:
+    """What installed distributions declare of all kinds; looked up once, for every frame asks."""
+    return tuple(p for kind in KINDS for p in entry_points(group=_SOURCES[kind].ENTRY_POINTS))
+
+
+def _beside(path: Path, folder: Path) -> bool:
+    """Whether a file is a module in a folder, or of a package in it."""
+    if not path.is_relative_to(folder):
+        return False
+    first = folder / path.relative_to(folder).parts[0]
+    return first == path or (first / "__init__.py").is_file()
+
+
 def _builtin(kind: str) -> list[Registration]:
     if kind not in KINDS:
         raise UserError(f"unknown kind {kind!r}{did_you_mean(kind, KINDS)} ({', '.join(KINDS)})")
@@ -183,7 +225,7 @@ def _summary(entry: Registration) -> str:
 
 
 def _card(entry: Registration) -> Card:
-    from ..methods.card import Card
+    from ..methods.card import Card, CardError
 
     try:
         if entry.origin == BUILT_IN:
@@ -191,7 +233,9 @@ def _card(entry: Registration) -> Card:
         return Card.of(_load(entry))
     except _Broken:
         raise
-    except Exception as error:  # a card that does not fit its schema
+    except CardError as error:
+        raise _Broken(f"its card is wrong: {error}") from None
+    except Exception as error:  # a file beside it that is no YAML
         raise _Broken(f"its card is wrong: {one_line(error)}") from None
 
 
@@ -216,12 +260,22 @@ def _load(entry: Registration) -> Any:
         found = methods.METHODS.module_dict.get(entry.id)
         if found is None:
             raise _Broken(f"{module} registers no method {entry.id!r}")
+        if not _is_method(found):
+            raise _Broken(f"{getattr(found, '__name__', found)} is no Method")
     if entry.kind == "protocols":
-        from ..protocols.base import Protocol
+        from ..protocols.base import Protocol, wrong_fields
 
         if not isinstance(found, Protocol) or found.id != entry.id:
             raise _Broken(f"{entry.target} is not a Protocol with the id {entry.id!r}")
+        for problem in wrong_fields(found):
+            raise _Broken(problem)
     return found
+
+
+def _is_method(found: Any) -> bool:
+    from ..methods.base import Method
+
+    return isinstance(found, type) and issubclass(found, Method)
 
 
 @dataclass(frozen=True)
@@ -240,8 +294,12 @@ def _from_files(kind: str, plugins: Plugins) -> list[Registration]:
     found = []
     for plugin in plugins:
         path = Path(plugin).expanduser().resolve()
-        if not path.is_file():
+        if path.is_dir():
+            raise UserError(f"plugin {plugin} is a folder; the file in it is wanted")
+        if not path.exists():
             raise UserError(f"plugin file {plugin} does not exist")
+        if not path.is_file():
+            raise UserError(f"plugin {plugin} is not a regular file")
         if path not in _FILES:
             _FILES[path] = _import_file(path)
         brought = _FILES[path]
@@ -259,22 +317,26 @@ def _import_file(path: Path) -> _File:
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         return _File({}, {}, "it is not a Python file")
-    before = set(_registered())
+    before = dict(_registered())
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # pickling and `Card.of` look it up there
-    error = None
+    error, surroundings = None, Surroundings()
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as raised:
         error = one_line(raised)
+    if (change := surroundings.changed()) and not error:
+        error = f"it {change} when it is imported"
+    if error:
         del sys.modules[name]
     known = [*_builtin("methods"), *_installed("methods")]
     owned = {(e.id, e.target.partition(":")[0]) for e in known}
-    new = {id: cls for id, cls in _registered().items() if id not in before}
+    new = {id: cls for id, cls in _registered().items() if before.get(id) is not cls}
     new = {id: cls for id, cls in new.items() if (id, cls.__module__) not in owned}
     for id in new:
         if error or id in {e.id for e in known}:
             del _registered()[id]  # or its rightful owner could not be imported any more
+            _registered().update({id: before[id]} if id in before else {})
     if error:
         return _File({}, {}, error)
     targets = {id: f"{cls.__module__}:{cls.__qualname__}" for id, cls in new.items()}

@@ -14,11 +14,23 @@ from torch import Tensor, nn
 
 from .backbone import Backbone
 from .checkpoint import LoadReport
+from .outputs import Devices, Features, NotRows, checked_features, checked_scores
+
+__all__ = [
+    "METHODS",
+    "Batch",
+    "Features",
+    "Method",
+    "Stage",
+    "Target",
+    "called",
+    "devices_of",
+    "scores_of",
+]
 
 METHODS = Registry("method")
 
 Target = Literal["classes", "labels", "captions"]
-Features = Tensor | dict[str, Tensor]  # the first dimension counts the videos (or texts)
 
 
 @dataclass
@@ -150,24 +162,33 @@ class Method(nn.Module):
         and made unit again (Radford et al., 2021, section 3.1.4).
 
         Raises:
-            TypeError: several templates, and features that are no plain rows.
+            NotRows: several templates, and features that are no plain rows.
         """
         features = self.encode_text(texts)
         if templates == 1:
             return features
         if not isinstance(features, Tensor):
-            raise TypeError(
-                f"{type(self).__name__} gives several text features a class and cannot average "
+            raise NotRows(
+                f"{called(self)} gives several text features a class and cannot average "
                 f"{templates} templates; give one with --prompt"
             )
+        what = f"text features of {called(self)}"
+        checked_features(features, what, len(texts), "texts", devices_of(self))
         rows = F.normalize(features, dim=-1).unflatten(0, (-1, templates))
         return F.normalize(rows.mean(1), dim=-1)
 
     def scores(self, video: Features, text: Features) -> Tensor:
-        """Scores of B videos for N texts: logit scale times cosine, [B, N]."""
+        """Scores of B videos for N texts: logit scale times cosine, [B, N].
+
+        Raises:
+            NotRows: features that are no plain rows; such a method has scores of its own.
+        """
         if not isinstance(video, Tensor) or not isinstance(text, Tensor):
-            raise TypeError(
-                f"{type(self).__name__} gives dicts of features and must define scores()"
+            raise NotRows(f"{called(self)} gives dicts of features and must define scores()")
+        if video.shape[-1] != text.shape[-1]:
+            raise NotRows(
+                f"video features of {called(self)} are {list(video.shape)} and its text features "
+                f"{list(text.shape)}: rows of one length are wanted, or scores() of its own"
             )
         scores: Tensor = self.clip.logit_scale.exp() * video @ text.T
         return scores
@@ -177,9 +198,12 @@ class Method(nn.Module):
 
         Pairs: the mean of the cross-entropies over texts and over videos. Several marks in a row share
         the target.
+
+        Raises:
+            OutputError: features or scores of another shape, which would spread to the right one.
         """
         text, targets = self.encode_classes(batch.texts, batch.templates), batch.shares
-        logits = self.scores(self.encode_video(batch.frames), text)
+        logits = scores_of(self, self.encode_video(batch.frames), text, *targets.shape)
         loss = -(targets * logits.log_softmax(-1)).sum(-1).mean()
         if batch.paired:
             loss = (loss - (targets * logits.log_softmax(0)).sum(0).mean()) / 2
@@ -218,3 +242,39 @@ class Method(nn.Module):
     def device(self) -> torch.device:
         """Where the parameters are (the CPU if there are none)."""
         return next((p.device for p in self.parameters()), torch.device("cpu"))
+
+
+def called(method: nn.Module | type[nn.Module]) -> str:
+    """What messages call a method or its class: by the id it is registered under, else by its name."""
+    own = method if isinstance(method, type) else type(method)
+    ids = [id for id, cls in METHODS.module_dict.items() if cls is own]
+    return f"method {ids[0] if ids else own.__name__}"
+
+
+def devices_of(method: nn.Module) -> Devices:
+    """Where features and scores may be: with the parameters; anywhere if there are none."""
+    first = next(method.parameters(), None)
+    return () if first is None else (first.device,)
+
+
+def scores_of(
+    method: Method,
+    video: Features,
+    text: Features,
+    videos: int,
+    texts: int,
+    nouns: tuple[str, str] = ("videos", "classes"),
+) -> Tensor:
+    """A method's scores of B videos for N texts, [B, N]: features and scores of other shapes are refused.
+
+    Args:
+        videos, texts: B and N. nouns: what they are, for the message.
+
+    Raises:
+        OutputError: what came and what is wanted.
+    """
+    who, where = called(method), devices_of(method)
+    checked_features(video, f"video features of {who}", videos, nouns[0], where)
+    checked_features(text, f"text features of {who}", texts, nouns[1], where)
+    scores = method.scores(video, text)
+    return checked_scores(scores, f"scores of {who}", (videos, texts), nouns, where)

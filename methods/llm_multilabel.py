@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from . import shapes_tiny
 from .backbone import Backbone
-from .base import METHODS, Batch, Method, Stage, Target
+from .base import METHODS, Batch, Method, Stage, Target, scores_of
 from .blocks import require_vit
 from .checkpoint import WeightsError
 from .language_model import SHAPES_LM, load_language_model
@@ -157,7 +157,7 @@ class LLMMultilabel(Method):
         self, video: Tensor, text: Tensor, targets: Tensor, batch: Batch
     ) -> tuple[Tensor, Tensor | None]:
         """The loss without regulariser, and the share of right first answers where there is one."""
-        logits, o = self.scores(video, text).float(), self.options
+        logits, o = scores_of(self, video, text, *targets.shape).float(), self.options
         if batch.multilabel:
             if not o["asymmetric"]:
                 return F.binary_cross_entropy_with_logits(logits, targets), None

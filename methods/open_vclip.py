@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from .backbone import Backbone
-from .base import METHODS, Batch, Features, Method, Stage, Target
+from .base import METHODS, Batch, Features, Method, Stage, Target, scores_of
 from .blocks import frame_tokens, heads, joined, require_vit, run_block
 from .checkpoint import LoadReport, WeightsError, load_strict, unwrap
 
@@ -109,7 +109,7 @@ class OpenVCLIP(Method):
         self, video: Tensor, text: dict[str, Tensor], targets: Tensor
     ) -> dict[str, Tensor]:
         """Mean cross-entropy of B videos [B, D] with K classes under targets [B, K]."""
-        logits = self.scores(video, text["classes"])
+        logits = scores_of(self, video, text["classes"], *targets.shape)
         loss = -(targets * logits.log_softmax(-1)).sum(-1).mean()
         hits = (logits.argmax(-1) == targets.argmax(-1)).float().mean()
         return {"loss": loss, "top1": 100 * hits.detach()}

@@ -6,7 +6,7 @@ Plugins find here all that a protocol is written with.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -25,6 +25,7 @@ __all__ = [
     "Sample",
     "Split",
     "digest",
+    "wrong_fields",
 ]
 
 Progress = Callable[[int], None]
@@ -134,3 +135,21 @@ class Protocol(ABC):
             content.append([variant, plan.k_shot, [[s.name, s.digest()] for s in plan.evaluate]])
             content.append(plan.train.classes if plan.train else None)
         return digest(content)
+
+
+_TEXTS = ("id", "summary", "family", "dataset", "metric", "primary", "version", "paper", "clean")
+
+
+def wrong_fields(protocol: Protocol) -> Iterator[str]:
+    """A sentence for every field of a protocol that has a value of another type."""
+    kinds: dict[str, tuple[Any, str]] = dict.fromkeys(_TEXTS, (str, "a text"))
+    kinds |= {
+        "defaults": (Mapping, "a dict of settings"),
+        "datasets": (tuple, "a tuple of ids"),
+        "coverage": ((int, float), "a number"),
+        "needs_root": (bool, "True or False"),
+    }
+    for name, (kind, wanted) in kinds.items():
+        value = getattr(protocol, name)
+        if not isinstance(value, kind):
+            yield f"the field {name} is {value!r}; {wanted} is wanted"

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+import tomllib
 from pathlib import Path
 
 from vclipbench.bench.data.frames import captions_of, frames_of
+from vclipbench.bench.describe.links import method_links
 from vclipbench.leaderboard.report import build_report
+from vclipbench.leaderboard.report.links import PageLinks
 from vclipbench.leaderboard.tables import formats
 from vclipbench.leaderboard.tables.load import Board, make_board
 from vclipbench.leaderboard.tables.plots import save_plots
@@ -55,9 +58,23 @@ def make(root: Path = ROOT) -> dict[Path, bytes]:
     for ending in ("csv", "json", "tex"):
         made[FOLDER / f"leaderboard.{ending}"] = formats.WRITERS[ending](board.table)
     made[FOLDER / "leaderboard.html"] = build_report(
-        board.runs, board.table, frames_of, captions_of
+        board.runs, board.table, frames_of, captions_of, links(board, root)
     )
     return {path: text.encode() for path, text in made.items()} | _plots(board)
+
+
+def links(board: Board, root: Path = ROOT) -> PageLinks:
+    """Links of the page: addresses of pyproject's [project.urls], else paths; and the files beside it."""
+    project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
+    urls = {name.lower(): address for name, address in project.get("urls", {}).items()}
+    head = (
+        ("Repository", urls.get("repository", "../../README.md")),
+        ("Documentation", urls.get("documentation", "../running.md")),
+        ("How to read the numbers", "../statistics.md"),
+        ("Submit your results", "../submit-results.md"),
+        *((f, f"leaderboard.{e}") for f, e in (("CSV", "csv"), ("JSON", "json"), ("LaTeX", "tex"))),
+    )
+    return PageLinks(head, method_links(r.record.identity.method.name for r in board.runs))
 
 
 def _plots(board: Board) -> dict[Path, bytes]:

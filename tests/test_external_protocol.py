@@ -16,7 +16,7 @@ from vclipbench.datasets.shapes.store import ensure
 
 PAGE = Path(__file__).parents[1] / "docs" / "add-a-protocol.md"
 SMALL = ("--backbone", "shapes-tiny", "--set", "train.epochs=1", "--set", "train.precision=fp32")
-FILES = ("hmdb51_unused.py", "two_folders.py")
+FILES = ("two_folders.py", "hmdb51_unused.py")
 
 
 def part(number):
@@ -87,7 +87,7 @@ def hmdb51_root(shapes_cache, tmp_path):
 
 def test_the_page_s_published_protocol(bench, hmdb51_root, tmp_path):
     write_files(tmp_path)
-    listed, described, planned, run = commands(1)
+    listed, described, planned, run = commands(2)
     assert "zs-hmdb51-unused  zero-shot HMDB51: the 1,666" in bench(*listed, check=0).stdout
     text = " ".join(bench(*described, check=0).stdout.split())
     assert "unused: 51 classes, 1,666 videos, chance 1.96 %" in text
@@ -105,7 +105,8 @@ def test_the_page_s_published_protocol(bench, hmdb51_root, tmp_path):
 
 def test_the_page_s_own_lists(bench, mine, tmp_path):
     write_files(tmp_path)
-    described, clip_run, vifi_run, board = commands(2)
+    _, checked, described, clip_run, vifi_run, board = commands(1)
+    assert "full-folders: nothing fails" in bench(*checked, check=0).stdout
     text = " ".join(bench(*described, check=0).stdout.split())
     assert "train on train: 2 classes, 4 videos" in text
     assert "evaluate on test: 2 classes, 4 videos, chance 50.00 %" in text
@@ -170,9 +171,9 @@ def test_a_broken_protocol_gives_one_sentence(case, bench, installed, mine, tmp_
 )
 def test_a_broken_file_gives_one_sentence(old, new, reason, bench, hmdb51_root, tmp_path):
     write_files(tmp_path)
-    file = tmp_path / FILES[0]
+    file = tmp_path / FILES[1]
     file.write_text(file.read_text().replace(old, new))
-    _, _, planned, _ = commands(1)
+    _, _, planned, _ = commands(2)
     done = bench(*planned, check=2)
     assert done.stderr.startswith("error: ")
     assert done.stderr.count("\n") == 1

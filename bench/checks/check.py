@@ -66,8 +66,8 @@ def check_method(
         if findings and findings[0].verdict == FAIL:
             findings.append(Result(requirement, NOT_CHECKED, "it cannot be built"))
             continue
-        with _quiet():
-            findings.append(_finding(requirement, check, subject))
+        with quiet():
+            findings.append(finding(requirement, check, subject.file))
     return findings
 
 
@@ -83,27 +83,28 @@ def shapes_protocols(plugins: Sequence[str] = ()) -> list[str]:
     return found
 
 
-def _finding(requirement: str, check: Callable[[], Any], subject: Subject) -> Result:
+def finding(requirement: str, check: Callable[[], Any], file: str) -> Result:
+    """One requirement checked; an error is a FAIL, with its line where it is in `file`."""
     try:
         note = check()
         return Result(requirement, PASS, note or "")
     except NotApplicable as left:
         return Result(requirement, *left.args)
-    except Exception as error:  # whatever the method does
+    except (Exception, SystemExit) as error:  # whatever the method does
         known = isinstance(error, Unmet) or explained(error)
         text = " ".join(str(error).split()) if known else one_line(error)
-        return Result(requirement, FAIL, shorten(text, 200) + _place(error, subject))
+        return Result(requirement, FAIL, shorten(text, 200) + _place(error, file))
 
 
-def _place(error: Exception, subject: Subject) -> str:
-    """Where in the method's own file it happened: " (mine.py, line 12)"."""
-    own = subject.file
+def _place(error: BaseException, own: str) -> str:
+    """Where in a plugin's own file it happened: " (mine.py, line 12)"."""
     lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == own]
     return f" ({Path(own).name}, line {lines[-1]})" if own and lines else ""
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
+    """What is printed is swallowed."""
     with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
         warnings.simplefilter("ignore")
         yield

@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..plan.stage_checks import check_learning, stages_of
 from ..registry import protocol
 from .fixtures import SEED, TEXTS, NotApplicable, Subject, Trial, Unmet, agree, named
 
@@ -34,7 +35,7 @@ def _trial(subject: Subject, id: str) -> Trial | None:
     """The training of a protocol, shared by protocols that train the same way; None: nothing to train."""
     target = protocol(id, subject.plugins).target
     method = subject.fresh(id)
-    stages = tuple(method.stages(target))
+    stages = stages_of(method, target)
     if not stages:
         return None
     subject.trains = True
@@ -56,9 +57,8 @@ def _train_stage(method: Method, stage: Stage, batch: Batch) -> list[str]:
     import torch
 
     method.enter(stage)
+    check_learning(method, stage)
     chosen = stage.apply(method)
-    if not chosen:
-        return [f"stage {stage.name!r} names no parameter: {', '.join(stage.trains)}"]
     method.train()
     parameters = dict(method.named_parameters())
     others = {n: p.detach().clone() for n, p in parameters.items() if n not in chosen}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,7 @@ from ..errors import FAILED, RunFailed, UserError
 from .options import Videos
 
 if TYPE_CHECKING:
+    from ...leaderboard.report.links import PageLinks
     from ...leaderboard.tables.load import Board
 
 
@@ -25,6 +27,14 @@ class BoardFormat(StrEnum):
     JSON = "json"
     HTML = "html"
     PLOTS = "plots"
+
+
+_LINKED = {
+    BoardFormat.MD: "Markdown",
+    BoardFormat.CSV: "CSV",
+    BoardFormat.JSON: "JSON",
+    BoardFormat.TEX: "LaTeX",
+}
 
 
 def leaderboard(
@@ -77,7 +87,7 @@ def leaderboard(
         typer.echo("\n".join(_explained(board, explain)).rstrip())
     else:
         for one in formats:
-            _emit(board, one, out, data or [])
+            _emit(board, one, out, data or [], formats)
     if strict and (board.problems or board.grid.left_out):
         raise typer.Exit(FAILED)
 
@@ -111,7 +121,14 @@ def _explained(board: Board, cell: str) -> list[str]:
         raise UserError(f"--explain: {error}") from None
 
 
-def _emit(board: Board, format: BoardFormat, out: Path | None, data: list[str]) -> None:
+def _emit(
+    board: Board,
+    format: BoardFormat,
+    out: Path | None,
+    data: list[str],
+    beside: Sequence[BoardFormat] = (),
+) -> None:
+    """Write one format; `beside`: all formats of this call, which a page links to."""
     from ...leaderboard.tables.formats import WRITERS
 
     if format is BoardFormat.PLOTS:
@@ -130,6 +147,7 @@ def _emit(board: Board, format: BoardFormat, out: Path | None, data: list[str]) 
             board.table,
             partial(frames_of, data=tuple(data)),
             partial(captions_of, data=tuple(data)),
+            _links(board, beside),
         )
     else:
         text = WRITERS[format](board.table)
@@ -139,6 +157,16 @@ def _emit(board: Board, format: BoardFormat, out: Path | None, data: list[str]) 
         path = out if _is_file(out) else out / f"leaderboard.{format}"
         _write(path, text)
         typer.echo(path)
+
+
+def _links(board: Board, beside: Sequence[BoardFormat]) -> PageLinks:
+    """Addresses that the package names, and the files that this call writes beside the page."""
+    from ...leaderboard.report.links import PageLinks
+    from ..describe.links import method_links, project_links
+
+    files = [(_LINKED[one], f"leaderboard.{one}") for one in beside if one in _LINKED]
+    methods = method_links(run.record.identity.method.name for run in board.runs)
+    return PageLinks((*project_links(), *files), methods)
 
 
 def _write(path: Path, text: str) -> None:

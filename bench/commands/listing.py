@@ -21,6 +21,7 @@ def list_entries(
     plugin: Plugins = None,
 ) -> None:
     """List methods, protocols or datasets: id, one line, origin."""
+    from ..errors import UserError
     from ..registry import KINDS, entries
 
     by_kind = {name: entries(name, plugin or ()) for name in ([kind] if kind else KINDS)}
@@ -29,6 +30,10 @@ def list_entries(
             _table(name, list(registered.values()))
         else:
             _plain(name if len(by_kind) > 1 else "", list(registered.values()))
+    given = {str(file) for file in plugin or ()}  # a broken package is no fault of who asks
+    broken = [e for found in by_kind.values() for e in found.values() if e.error]
+    if own := [entry for entry in broken if entry.origin in given]:
+        raise UserError(f"plugin file {own[0].origin} is broken: {own[0].error}")
 
 
 def _table(title: str, entries: list[Registration]) -> None:

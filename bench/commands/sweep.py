@@ -54,7 +54,7 @@ def sweep(
     """
     from ..config.flags import data_flags, given
     from ..config.resolve import resolve_config
-    from ..errors import RunFailed, explained, one_line
+    from ..errors import RunFailed
     from ..run.session import Session
 
     check_options(if_exists, device)
@@ -70,16 +70,28 @@ def sweep(
         typer.echo(f"[{number}/{len(pairs)}] {method} on {protocol}")
         try:
             Session(one, out, device, if_exists, plugins).run(dry=dry_run)
-        except Exception as error:  # the next run has its chance, whatever this method did
-            known = explained(error)
-            if known is None:
-                traceback.print_exc()
-            failures.append(f"{method} on {protocol}: {known[0] if known else one_line(error)}")
+        except (Exception, SystemExit) as error:  # the next run has its chance, whatever this did
+            failures.append(f"{method} on {protocol}: {_told(error)}")
         typer.echo(f"[{number}/{len(pairs)}] took {time.monotonic() - start:.0f} s")
     for failure in failures:
         typer.secho(f"failed: {failure}", fg=typer.colors.RED, err=True)
     if failures:
         raise RunFailed(f"{len(failures)} of {len(pairs)} runs failed; the others are in {out}")
+
+
+def _told(error: BaseException) -> str:
+    """An error in one sentence; what is not the user's own is printed with its traceback."""
+    from ..errors import explained, one_line
+    from ..plugin_errors import failure_of
+
+    known, failure = explained(error), failure_of(error)
+    if known:
+        return known[0]
+    if failure is None:
+        traceback.print_exception(error)
+        return one_line(error)
+    typer.echo("\n".join(failure.trace), err=True)
+    return failure.sentence
 
 
 def _words(text: str, what: str) -> list[str]:

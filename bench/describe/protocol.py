@@ -14,6 +14,7 @@ from ...protocols.lists import VideoList
 from ...protocols.published import Published
 from ...protocols.split import Data, Plan, Split
 from ..errors import UserError
+from ..plan.lists import planned_lists
 from ..terminal import Rows, two_columns, wrapped
 from .settings import setting_lines
 
@@ -75,7 +76,8 @@ def _lists(protocol: Protocol, data: Data) -> tuple[str, list[str]]:
             f"lists (counts and digest with --data: {wanted})",
             *two_columns(rows, "  "),
         ]
-    return protocol.digest(data), ["splits", *two_columns(_split_rows(protocol, data), "  ")]
+    rows = _split_rows(protocol, data)  # first: lists that are none have no digest
+    return protocol.digest(data), ["splits", *two_columns(rows, "  ")]
 
 
 def _known(protocol: Published, roots: Roots) -> bool:
@@ -115,12 +117,13 @@ def _split_rows(protocol: Protocol, data: Data) -> Rows:
 def _planned(protocol: Protocol, variant: str, data: Data) -> tuple[Plan, str]:
     """The plan, and what is trained on, or why that cannot be told here."""
     try:
-        plan = protocol.plan(variant, 1, replace(data, needs=frozenset(("target",))))
+        plan = planned_lists(protocol, variant, 1, replace(data, needs=frozenset(("target",))))
         return plan, _size(plan.train) if plan.train else "nothing"
     except ProtocolError as error:
         if not protocol.datasets:
             raise
-        return protocol.plan(variant, 1, replace(data, needs=frozenset())), f"not here: {error}"
+        data = replace(data, needs=frozenset())
+        return planned_lists(protocol, variant, 1, data), f"not here: {error}"
 
 
 def _size(split: Split, chance: bool = False) -> str:

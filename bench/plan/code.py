@@ -28,7 +28,9 @@ TRAINING = (f"{PACKAGE}.bench.train.trainings", f"{PACKAGE}.datasets.shapes.stor
 ENCODING = (f"{PACKAGE}.bench.score.evaluate", f"{PACKAGE}.datasets.video.transforms")
 SCORING = (*ENCODING, f"{PACKAGE}.leaderboard.statistics.run_metrics")
 # words to users and from them: they are on every way and decide nothing
-SILENT = frozenset(f"{PACKAGE}.bench.{name}" for name in ("errors", "stopping", "terminal"))
+SILENT = frozenset(
+    f"{PACKAGE}.bench.{name}" for name in ("errors", "plugin_errors", "stopping", "terminal")
+)
 
 
 def training_code(method: str, plugins: Plugins) -> str:

@@ -24,7 +24,9 @@ from ..config.schema import RunConfig
 from ..errors import UserError, check_choice
 from .code import encoding_code, scoring_code
 from .data import check_coverage, data_of
+from .lists import digest_of, planned_lists
 from .prompts import ensembling_of, templates_of
+from .stage_checks import check_learning, facts_of, stages_of, version_of
 from .stages import StagePlan, plan_stages
 
 if TYPE_CHECKING:
@@ -109,7 +111,7 @@ def make_plan(
         missing: names of parameters that this file did not have.
     """
     config = resolved.config
-    open_stages = tuple(method.stages(protocol.target))
+    open_stages = stages_of(method, protocol.target)
     names = tuple(stage.name for stage in open_stages)
     if init is not None:
         open_stages = tuple(s for s in open_stages if _is_open(s, method, protocol, missing))
@@ -122,10 +124,11 @@ def make_plan(
     if init is not None:
         _check_complete(open_stages if lists.train else (), method, protocol, missing)
     stages = plan_stages(config, protocol, lists, seed, open_stages, start, plugins)
-    for stage in stages:
-        _check_augment(stage, preprocess)
+    for planned in stages:
+        check_learning(method, planned.stage)
+        _check_augment(planned, preprocess)
     prompts = _protocol_prompts(resolved, protocol)
-    protocol_digest = protocol.digest(data, prompts, config.views.model_dump())
+    protocol_digest = digest_of(protocol, data, prompts, config.views.model_dump())
     about = {**start["method"], "stages": _stage_blocks(stages)}
     said = {
         **start,
@@ -154,10 +157,8 @@ def make_plan(
 def _checked_lists(
     config: RunConfig, protocol: Protocol, variant: str, seed: int, data: Data
 ) -> Plan:
-    """The lists of the run, with names that can be right and enough videos, cut to data.limit."""
-    lists = protocol.plan(variant, seed, data)
-    for split in (*lists.evaluate, *(s for s in (lists.train, lists.source) if s)):
-        _check_classes(split, protocol)
+    """The lists of the run, with enough videos, cut to data.limit."""
+    lists = planned_lists(protocol, variant, seed, data)
     check_coverage(lists, protocol, config)
     return limited(lists, config.data.limit)
 
@@ -175,21 +176,6 @@ def _protocol_prompts(resolved: Resolved, protocol: Protocol) -> list[str] | Non
     if protocol.target == "captions" and source not in (RECIPE, PROTOCOL):
         raise UserError(f"captions are used as they are: {protocol.id} takes no prompts")
     return None if source == RECIPE else resolved.config.prompts
-
-
-def _check_classes(split: Split, protocol: Protocol) -> None:
-    """Refuse lists that no score could be right on."""
-    where = f"split {split.name} of {protocol.id}"
-    if not split.samples:
-        raise UserError(f"{where} has no videos")
-    if split.kind == "captions":  # which may well be equal
-        if lacking := [s.id for s in split.samples if not s.captions]:
-            raise UserError(f"{len(lacking)} videos of {where} have no caption, first {lacking[0]}")
-        return
-    if not split.classes:
-        raise UserError(f"{where} has no classes")
-    if twice := sorted({c for c in split.classes if split.classes.count(c) > 1}):
-        raise UserError(f"{where} has the class name {twice[0]!r} twice")
 
 
 def _check_augment(planned: StagePlan, preprocess: Preprocess) -> None:
@@ -221,7 +207,7 @@ def _check_complete(
     wanted: Sequence[Stage], method: Method, protocol: Protocol, missing: Collection[str]
 ) -> None:
     """Refuse to evaluate parameters that neither the checkpoint has nor a stage will train."""
-    lacking = {n for s in method.stages(protocol.target) for n in _lacking(s, method, missing)}
+    lacking = {n for s in stages_of(method, protocol.target) for n in _lacking(s, method, missing)}
     lacking -= {name for s in wanted for name in s.names(method)}
     # the parts of CLIP itself start from the backbone's weights
     fresh = sorted(name for name in lacking if not name.startswith("clip."))
@@ -270,8 +256,8 @@ def _start(resolved: Resolved, method: Method, init: dict[str, Any] | None) -> d
     return {
         "method": {
             "name": config.method,
-            "version": method.version,
-            "options": {**config.options, **method.facts()},
+            "version": version_of(method),
+            "options": {**config.options, **facts_of(method)},
             "stages": [],
         },
         "backbone": {

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 from ...protocols.base import Protocol
 from ...protocols.split import Data, Plan, Sample, Split, digest
 from ..errors import UserError
+from ..plugin_errors import at_work
 from ..registry import card
 from .code import training_code
 from .data import data_of
+from .lists import kind_of
 from .steps import Steps
 
 if TYPE_CHECKING:
@@ -138,7 +140,13 @@ def _with_texts(
     described = described and stage.same_as is None
     if stage.texts == "classes" and not described:
         return split
-    split = protocol.annotate(split, data)
+    with at_work(protocol, "annotate"):
+        annotated = protocol.annotate(split, data)
+    if not isinstance(annotated, Split):
+        raise UserError(
+            f"annotate() of protocol {protocol.id} gives {kind_of(annotated)}; a Split is wanted"
+        )
+    split = annotated
     if described and config.data.descriptions:
         split = _described(split, config.data.descriptions)
     if lacking := _lacking(split, stage, described):

@@ -12,7 +12,9 @@ from ...protocols.base import Protocol
 from ...protocols.metric import Metric
 from ...protocols.split import Outcome, Split, digest
 from ..plan.leaks import audits_of
+from ..plan.lists import check_headline, metrics_of
 from ..plan.plan import RunPlan
+from ..plugin_errors import at_work
 from ..score.evaluate import Scored
 
 
@@ -20,11 +22,20 @@ def metric_blocks(protocol: Protocol, scored: dict[str, Scored], tie_rule: str) 
     """Metrics of every split, then those over splits."""
     metrics: list[Metric] = []
     for part in scored.values():
-        metrics += protocol.measure(part.outcome, tie_rule)
+        metrics += _measured(protocol, part.outcome, tie_rule)
         for probe, scores in part.probes.items():
-            first = protocol.measure(part.outcome.on_probe(scores), tie_rule)[0]
+            first = _measured(protocol, part.outcome.on_probe(scores), tie_rule)[0]
             metrics.append(replace(first, name=f"{first.name}_{probe}"))
-    return metrics + protocol.summarise(metrics)
+    with at_work(protocol, "summarise"):
+        over_splits = protocol.summarise(metrics)
+    metrics += metrics_of(protocol, over_splits, "summarise")
+    check_headline(protocol, metrics, list(scored))
+    return metrics
+
+
+def _measured(protocol: Protocol, outcome: Outcome, tie_rule: str) -> list[Metric]:
+    with at_work(protocol, "measure"):
+        return metrics_of(protocol, protocol.measure(outcome, tie_rule), "measure")
 
 
 def split_data(split: Split, scored: Scored, trained: Set[str]) -> dict[str, Any]:

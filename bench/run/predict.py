@@ -11,7 +11,8 @@ from ...datasets.video.read import read_clip
 from ...datasets.video.sampling import FrameSampler
 from ..config.resolve import Resolved
 from ..plan.plan import preprocessing
-from ..score.evaluate import class_features
+from ..plugin_errors import at_work
+from ..score.evaluate import class_features, require_finite, view_scores
 from ..terminal import console
 from .session import Session
 
@@ -37,7 +38,11 @@ def rank(
     frames = torch.from_numpy(preprocessing(resolved, method).evaluate(clip.frames)).to(where)
     with torch.inference_mode():
         text = class_features(method, names, config.prompts)
-        scores = method.scores(method.encode_video(frames), text)[0].float().cpu()
+        with at_work(method, "encode_video", [video.name]):
+            features = method.encode_video(frames)
+        with at_work(method, "scores", [video.name]):
+            scores = view_scores(method, features, text, (1, len(names)))[0].cpu()
+    require_finite(scores[None].numpy(), method, [video.name])
     shares = scores.softmax(0)
     table = Table("rank", "class", "score", "share of softmax", box=None, pad_edge=False)
     for place, index in enumerate(scores.argsort(descending=True).tolist(), 1):

@@ -19,7 +19,7 @@ from ...leaderboard.statistics.run_metrics import aggregates, metric_entries, sh
 from ...protocols.measure import per_class
 from ...protocols.split import Sample, Split
 from ..environment import argv, environment
-from ..errors import RunFailed, UserError
+from ..errors import RunFailed, UserError, message_of
 from ..plan.data import data_of
 from ..plan.plan import RunPlan
 from ..plan.stages import StagePlan
@@ -134,9 +134,9 @@ class Execution:
             except KeyboardInterrupt:
                 self._close("partial")
                 raise
-            except Exception as error:
-                block = {"type": type(error).__name__, "message": str(error), "phase": self.phase}
-                self._close("failed", error=block)
+            except BaseException as error:  # a plugin may call sys.exit, which is a failure too
+                block = {"type": type(error).__name__, "message": message_of(error)}
+                self._close("failed", error={**block, "phase": self.phase})
                 raise
             self.store.write(self.record)
         return self.record

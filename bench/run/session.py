@@ -11,6 +11,8 @@ from ...protocols.lists import forget
 from ..config.resolve import Resolved
 from ..errors import RunFailed, UserError
 from ..plan.data import check_settings, data_of
+from ..plan.lists import planned_lists, variants_of
+from ..plugin_errors import at_work
 from ..registry import card, check_files, resolve
 from ..registry import protocol as find_protocol
 from ..terminal import console
@@ -96,7 +98,7 @@ class Session:
         """Read the tested lists before torch is imported: what is wrong with them is then said at once."""
         config = self.resolved.config
         data = data_of(config, self.protocol, ())
-        self.protocol.plan(self.protocol.variants[0], config.seeds[0], data)
+        planned_lists(self.protocol, variants_of(self.protocol)[0], config.seeds[0], data)
 
     def _check_plans(self, first: RunPlan) -> None:
         """Plan every variant and seed before the first one starts, so that none is refused hours later."""
@@ -104,7 +106,7 @@ class Session:
         needs = {planned.stage.data for planned in first.stages}
         data = data_of(config, self.protocol, needs)
         for variant, seed in product(self.protocol.variants, config.seeds):
-            self.protocol.plan(variant, seed, data)
+            planned_lists(self.protocol, variant, seed, data)
 
     def _one(
         self, plan: RunPlan, report: LoadReport | None, device: torch.device, dry: bool
@@ -134,19 +136,20 @@ class Session:
         """The method with its starting weights, and (init block, load report) of the checkpoint."""
         import torch
 
-        from ...methods.build import build_method
+        from ...methods.build import build_method, method_class
         from ..train.checkpoint import load_checkpoint
 
         config = self.resolved.config
         needs = card(config.method, self.plugins).backbone
         torch.manual_seed(seed)
         try:
-            method = build_method(
-                config.method,
-                config.backbone.name if needs else None,
-                self._weights() if needs else None,
-                **config.options,
-            )
+            with at_work(method_class(config.method), "__init__"):
+                method = build_method(
+                    config.method,
+                    config.backbone.name if needs else None,
+                    self._weights() if needs else None,
+                    **config.options,
+                )
         except ValueError as error:  # a method's own check of its options
             raise UserError(f"method {config.method}: {error}") from None
         if any(config.eval.patching):

@@ -8,6 +8,7 @@ from ...leaderboard.record.record import Record
 from ...leaderboard.reported.words import reported_lines
 from ...protocols.split import Split
 from ..plan.plan import RunPlan
+from ..plan.stage_checks import idle_patterns, stages_of
 from ..plan.stages import StagePlan
 from ..terminal import console
 
@@ -46,6 +47,8 @@ def announce(plan: RunPlan, device: str) -> None:
     )
     for line in _training_lines(plan):
         table.add_row("training", line)
+    for line in (text for p in plan.stages for text in idle_patterns(plan.method, p.stage)):
+        table.add_row("note", line)
     if plan.patching:
         table.add_row("patching", f"{plan.patching:g} of the original CLIP in the tested weights")
     for line in _reported(plan):
@@ -68,7 +71,7 @@ def _training_lines(plan: RunPlan) -> list[str]:
     total = sum(p.numel() for p in plan.method.parameters())
     if not plan.stages:
         why = " (this protocol has no training set)"
-        if not plan.method.stages(plan.protocol.target):
+        if not stages_of(plan.method, plan.protocol.target):
             why = " (this method does not train)"
         elif plan.identity.init is not None:
             why = " (the checkpoint takes its place)"

@@ -14,9 +14,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...datasets.video.sampling import sample_rng
+from ...methods.base import called, devices_of, scores_of
+from ...methods.outputs import checked_features, checked_scores
 from ...protocols.split import Outcome
 from ..errors import RunFailed
 from ..plan.prompts import prompts_of, templates_of
+from ..plugin_errors import at_work
 from .feature_rows import joined, on_cpu, rows
 from .feature_store import Encoded, FeatureStore, text_key
 from .reading import Reading
@@ -76,7 +79,7 @@ def class_features(
     Each class is encoded once for a set of weights, where there is a store.
 
     Raises:
-        RunFailed: several templates, and a method that cannot average its text features.
+        OutputError: features that do not count the classes, or that the method cannot average.
     """
     distinct = list(dict.fromkeys(classes))
     keys = {name: text_key(prompts_of([name], templates), len(templates)) for name in distinct}
@@ -86,10 +89,7 @@ def class_features(
     lacking = [name for name in distinct if keys[name] not in features_of]
     for start in range(0, len(lacking), TEXTS_AT_ONCE):
         some = lacking[start : start + TEXTS_AT_ONCE]
-        try:
-            features = method.encode_classes(prompts_of(some, templates), len(templates))
-        except TypeError as error:
-            raise RunFailed(str(error)) from None
+        features = _encoded(method, some, templates)
         fresh = {keys[name]: rows(features, n, n + 1) for n, name in enumerate(some)}
         if store:
             cut = {keys[name]: texts_cut(method, prompts_of([name], templates)) for name in some}
@@ -98,7 +98,15 @@ def class_features(
     try:
         return joined([features_of[keys[name]] for name in classes], method.device)
     except RuntimeError:  # features of tokens, which are as long as the longest text beside them
-        return method.encode_classes(prompts_of(classes, templates), len(templates))
+        return _encoded(method, classes, templates)
+
+
+def _encoded(method: Method, classes: Sequence[str], templates: Sequence[str]) -> Features:
+    """Text features of K classes, [K, ...]."""
+    with at_work(method, "encode_text"):
+        features = method.encode_classes(prompts_of(classes, templates), len(templates))
+    what = f"text features of {called(method)}"
+    return checked_features(features, what, len(classes), "texts", devices_of(method))
 
 
 def texts_cut(method: Method, texts: Sequence[str]) -> int:
@@ -124,19 +132,36 @@ def _autocast(config: RunConfig, device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, kind, enabled=enabled)
 
 
-def _view_scores(method: Method, video: Features, text: Features, views: int, merge: str) -> Tensor:
-    """Scores [B, K] of B videos whose features count B * views rows, merged by the rule."""
+def view_scores(
+    method: Method,
+    video: Features,
+    text: Features,
+    size: tuple[int, int],
+    views: int = 1,
+    merge: str = "scores",
+    noun: str = "classes",
+) -> Tensor:
+    """Scores [B, K] of B videos whose features count B * views rows, merged by the rule.
+
+    Args:
+        size: (B, K). noun: what the K texts are, for messages.
+
+    Raises:
+        OutputError: features or scores of other shapes. RunFailed: features that cannot be merged.
+    """
+    (videos, texts), nouns = size, ("videos" if views == 1 else "clips", noun)
     if merge == "features" and views > 1:
-        if not isinstance(video, Tensor):
+        what = f"video features of {called(method)}"
+        checked_features(video, what, videos * views, "clips", devices_of(method))
+        if not isinstance(video, Tensor) or video.ndim != 2:
             raise RunFailed("views.merge=features needs one feature row a view; use scores")
         video = video.view(-1, views, video.shape[-1]).mean(1)
-        return method.scores(video, text).float()
-    scores = method.scores(video, text).float()
+        return scores_of(method, video, text, videos, texts, ("videos", noun)).float()
+    scores = scores_of(method, video, text, videos * views, texts, nouns).float()
     if views == 1:
         return scores
-    if merge == "logits":
-        return scores.view(-1, views, scores.shape[-1]).mean(1)
-    return scores.view(-1, views, scores.shape[-1]).softmax(-1).mean(1)
+    by_view = scores.view(-1, views, texts)
+    return by_view.mean(1) if merge == "logits" else by_view.softmax(-1).mean(1)
 
 
 @torch.no_grad()
@@ -171,11 +196,16 @@ class _ScoreTable:
     views: int
     merge: str
     size: tuple[int, int]
+    noun: str
     parts: dict[str, NDArray[np.float32]] = field(default_factory=dict)
 
-    def fill(self, name: str, places: Sequence[int], video: Features) -> None:
+    def fill(self, name: str, places: Sequence[int], video: Features, ids: Sequence[str]) -> None:
         """Score videos whose features count `views` rows each; `places`: their rows."""
-        merged = _view_scores(self.method, video, self.text, self.views, self.merge)
+        size = len(places), self.size[1]
+        with at_work(self.method, "scores", ids):
+            merged = view_scores(
+                self.method, video, self.text, size, self.views, self.merge, self.noun
+            )
         table = self.parts.setdefault(name, np.full(self.size, np.nan, np.float32))
         table[list(places)] = merged.cpu().numpy()
 
@@ -208,18 +238,21 @@ def evaluate_split(
     spent, clock = 0.0, time.perf_counter()
     with _autocast(config, device):
         text = class_features(method, texts, templates, store)
-        table = _ScoreTable(method, text, views, merge, (len(samples), len(texts)))
+        table = _ScoreTable(method, text, views, merge, (len(samples), len(texts)), split.kind)
         reading = Reading(samples, config, preprocess, store)
         spent += time.perf_counter() - clock
         for places, known in reading.known():
-            table.fill("", places, joined([entry.features for entry in known], device))
+            ids = [samples[place].id for place in places]
+            table.fill("", places, joined([entry.features for entry in known], device), ids)
             progress(len(places))
         for places, items in reading.fresh(progress):
             clock = time.perf_counter()
+            ids = [samples[place].id for place in places]
             clips = torch.cat([item["views"] for item in items]).to(device)
             for name, frames in probe_frames(clips, config.eval.probe).items():
-                video = method.encode_video(frames)
-                table.fill(name, places, video)
+                with at_work(method, "encode_video", ids):
+                    video = method.encode_video(frames)
+                table.fill(name, places, video, ids)
                 if store:
                     reading.keep(places, on_cpu(video))
             spent += time.perf_counter() - clock
@@ -242,14 +275,15 @@ def _scored(
         owner = np.repeat(np.arange(len(samples)), [len(s.captions) for s in samples])
         columns = np.isin(owner, kept)
     found = {name: part[kept][:, columns] for name, part in table.parts.items()}
-    _check_finite(found, chosen)
+    for part in found.values():  # those of the probes too
+        require_finite(part, table.method, [sample.id for sample in chosen])
     scores = found.pop("", np.zeros((0, len(split.texts)), np.float32))
-    cosines = table.method.cosines(torch.from_numpy(scores).to(table.method.device))
+    cosines = _cosines(table.method, scores, table.noun)
     return Scored(
         split=split,
         samples=chosen,
         scores=scores,
-        cosines=None if cosines is None else cosines.float().cpu().numpy(),
+        cosines=cosines,
         unreadable={samples[n].id: why for n, why in sorted(reading.unreadable.items())},
         damaged=[samples[n].id for n in sorted(reading.damaged)],
         index_digest=reading.index_digest(),
@@ -259,12 +293,28 @@ def _scored(
     )
 
 
-def _check_finite(found: dict[str, NDArray[np.float32]], samples: Sequence[Sample]) -> None:
-    for scores in found.values():  # those of the probes too
-        bad = np.flatnonzero(~np.isfinite(scores).all(1))
-        if len(bad):
-            names = ", ".join(samples[i].id for i in bad[:3])
-            raise RunFailed(f"scores of {len(bad)} videos are not finite: {names}")
+def _cosines(method: Method, scores: NDArray[np.float32], noun: str) -> NDArray[np.float32] | None:
+    with at_work(method, "cosines"):
+        cosines = method.cosines(torch.from_numpy(scores).to(method.device))
+    if cosines is None:
+        return None
+    what = f"cosines of {called(method)}"
+    checked = checked_scores(cosines, what, scores.shape, ("videos", noun), devices_of(method))
+    return checked.float().cpu().numpy()
+
+
+def require_finite(scores: NDArray[np.float32], method: Method, ids: Sequence[str]) -> None:
+    """Refuse scores [N, K] of N videos with NaN or infinities.
+
+    Raises:
+        RunFailed: the method, and the videos.
+    """
+    bad = np.flatnonzero(~np.isfinite(scores).all(1))
+    if len(bad):
+        first = ", ".join(ids[n] for n in bad[:3]) + (", ..." if len(bad) > 3 else "")
+        raise RunFailed(
+            f"scores of {called(method)} are not finite for {len(bad)} of {len(ids)} videos: {first}"
+        )
 
 
 def flops_per_view(method: Method, frames: int, size: int) -> float | None:

@@ -20,9 +20,11 @@ from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from mmengine.registry import LOOPS
 from mmengine.runner import BaseLoop, IterBasedTrainLoop, Runner
 
-from ...methods.base import Batch
+from ...methods.base import Batch, called
+from ...methods.outputs import checked_loss
 from ..errors import RunFailed, UserError
 from ..loading import batches, loader
+from ..plugin_errors import at_work
 from ..stopping import Stopped, asking
 from .optimiser import build_optimiser
 from .schedule import FactorLR
@@ -54,7 +56,8 @@ class _Trainable(BaseModel):  # type: ignore[misc]
         paired = data["texts"] is not self.texts
         templates = 1 if paired else self.templates
         batch = Batch(**data, paired=paired, templates=templates)
-        losses = self.method.loss(batch)
+        with at_work(self.method, "loss", batch.ids):
+            losses = checked_loss(self.method.loss(batch), f"the loss of {called(self.method)}")
         if not bool(torch.isfinite(losses["loss"])):
             raise TrainingDiverged(
                 f"the loss is {losses['loss'].item()} on the batch with videos "
@@ -62,6 +65,14 @@ class _Trainable(BaseModel):  # type: ignore[misc]
                 "the last good checkpoint is kept; a smaller train.lr usually helps"
             )
         return losses
+
+    def parse_losses(
+        self, losses: dict[str, torch.Tensor]
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """Train on "loss" alone, log all: mmengine would add whatever has "loss" in its name."""
+        means = {name: value.float().mean() for name, value in losses.items() if name != "loss"}
+        total = losses["loss"].mean()
+        return total, {"loss": total, **means}
 
 
 class _Runner(Runner):  # type: ignore[misc]

@@ -108,6 +108,7 @@ class Check:
         self.problems += _files(rebuilt)
         misfits = [text for name in rebuilt.names if (text := rebuilt.misfit(name))]
         self.problems += misfits
+        self.problems += [text for name in rebuilt.names if (text := rebuilt.constant(name))]
         if misfits or not rebuilt.names:
             return  # what does not fit together has no metrics
         for name in rebuilt.names:

@@ -85,6 +85,21 @@ class Rebuilt:
             return f"{name} has scores of {columns} {kind}, and the record names {known}"
         return None
 
+    def constant(self, name: str) -> str | None:
+        """One sentence where the scores of a split are the same for all videos; None if they are not.
+
+        Ranks may well be: of few classes, all videos can have one order.
+        """
+        scores = self.arrays[name].get("scores")
+        if scores is None or scores.ndim != 2 or len(scores) < 2 or not scores.size:
+            return None
+        if not (scores == scores[:1]).all():
+            return None
+        return (
+            f"scores of {name} are equal for all {len(scores)} videos, from {scores[0].min():.6g} to "
+            f"{scores[0].max():.6g}: they do not depend on the video"
+        )
+
     @cached_property
     def outcomes(self) -> dict[str, Outcome]:
         """The splits as the run held them; texts of captions are not kept, only how many there are."""

@@ -1,13 +1,15 @@
 // Small tools: elements, numbers, scales. The files of this folder are joined into one script.
 
-/** The data with all references to the pool replaced: `{"$": n}` is the n-th value of the pool. */
+/** The data with all references to the pool replaced: `{"$": n}` is the n-th value of the pool, and a key
+ * `$$x` was `$x`. */
 function expand(packed) {
   const done = [];
   const walk = (value) => {
     if (Array.isArray(value)) return value.map(walk);
     if (value === null || typeof value !== 'object') return value;
-    if ('$' in value) return done[value.$];
-    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, walk(item)]));
+    if (Object.hasOwn(value, '$')) return done[value.$];
+    return Object.fromEntries(Object.entries(value).map(([key, item]) =>
+      [key.startsWith('$') ? key.slice(1) : key, walk(item)]));
   };
   for (const value of packed.pool) done.push(walk(value));
   return walk(packed.root);

@@ -6,6 +6,8 @@ import base64
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +19,20 @@ from ..tables.tables import Table
 from .costs import COST_NAMES
 from .data import Tab, tab_of
 from .dedup import pooled
-from .splits import Captions, Place, places_of, strips_wanted
+from .intro import introduction, newest
+from .links import PageLinks, is_safe, row_links
+from .published import PublishedTable, published
+from .splits import Captions, places_of, strips_wanted
 from .strips import Frames, strips
 
 LIMIT = 2_900_000
 """Bytes that the page should not exceed; strips of frames take what the rest leaves."""
 STRIPS = 1_500_000
 # in this order, one script
-SCRIPTS = ("base.js", "script.js", "charts.js", "details.js", "drawer.js")
+SCRIPTS = (
+    *("base.js", "script.js", "table.js", "address.js", "published.js"),
+    *("charts.js", "details.js", "maps.js", "drawer.js"),
+)
 _FOLDER = Path(__file__).parent
 
 
@@ -33,6 +41,7 @@ def build_report(
     table: Table,
     frames: Frames | None = None,
     captions: Captions | None = None,
+    links: PageLinks | None = None,
 ) -> str:
     """The whole HTML text of the report: one file, which fetches nothing.
 
@@ -45,41 +54,49 @@ def build_report(
         frames: (record, split, id of a clip) -> some of its frames in order, uint8 [n, H, W, 3] in
             RGB, or None where they are not at hand; for the strips of single clips.
         captions: (record, split, id of a clip) -> its captions in the protocol's order, or None.
+        links: where the page leads to; addresses that are no paths and no https are left out.
     """
-    known = {run.record.run_id: run for run in runs}
     tabs = [tab_of(family) for family in table.families]
+    known = _by_id(runs, tabs)
     members = [
-        [[known[record.run_id] for record in records] for _, records in family.rows]
-        for family in table.families
+        [[known[record.run_id] for record in records] for _, records in tab.family.rows]
+        for tab in tabs
     ]
     notes: list[str] = []
     places = [places_of(rows, notes, captions) for rows in members]
     payload = {
-        "families": [_family(tab, own) for tab, own in zip(tabs, places, strict=True)],
+        "families": [
+            tab.payload() | {"places": [place.payload() for place in own]}
+            for tab, own in zip(tabs, places, strict=True)
+        ],
         "marks": ALL_MARKS,
         "costs": COST_NAMES,
-        "runs": {run.record.run_id: _record(run) for run in runs},
+        "runs": {run_id: _record(run) for run_id, run in known.items()},
         "strips": {},
     }
-    page = _page(tabs, runs, table, notes, payload)
+    frame = _Frame(tabs, runs, table, published(table.verdicts), notes, links or PageLinks())
+    page = frame.around(payload)
     if frames is not None:
         wished = (item for own in places for item in strips_wanted(own))
         budget = min(STRIPS, LIMIT - len(page.encode()))
         payload["strips"] = strips(wished, frames, budget)
-        page = _page(tabs, runs, table, notes, payload)
+        page = frame.around(payload)
     return page
 
 
-def _family(tab: Tab, places: Sequence[Place]) -> dict[str, Any]:
-    return {
-        "id": tab.family.id,
-        "name": tab.name,
-        "rows": tab.rows,
-        "groups": tab.groups,
-        "columns": tab.columns,
-        "cells": tab.cells,
-        "places": [place.payload() for place in places],
-    }
+def _by_id(runs: Sequence[Run], tabs: Sequence[Tab]) -> dict[str, Run]:
+    """The runs by id; of two with one id that which the table has, whatever their order."""
+    used = {r.run_id: r for tab in tabs for _, records in tab.family.rows for r in records}
+    known: dict[str, Run] = {}
+    for run in sorted(
+        runs,
+        key=lambda run: (
+            used.get(run.record.run_id) is not run.record,
+            run.record.model_dump_json(),
+        ),
+    ):
+        known.setdefault(run.record.run_id, run)
+    return known
 
 
 def _record(run: Run) -> dict[str, Any]:
@@ -89,13 +106,58 @@ def _record(run: Run) -> dict[str, Any]:
     return record
 
 
-def _page(
-    tabs: Sequence[Tab],
-    runs: Sequence[Run],
-    table: Table,
-    notes: Sequence[str],
-    payload: dict[str, Any],
-) -> str:
+@dataclass(frozen=True)
+class _Frame:
+    """All of the page but the data of its script."""
+
+    tabs: Sequence[Tab]
+    runs: Sequence[Run]
+    table: Table
+    published: Sequence[PublishedTable]
+    notes: Sequence[str]
+    links: PageLinks
+
+    def around(self, payload: dict[str, Any]) -> str:
+        """The text of the page with these data."""
+        style = _text("style.css")
+        script = "(() => {\n'use strict';\n" + "".join(map(_text, SCRIPTS)) + "start();\n})();\n"
+        return (
+            _environment()
+            .get_template("page.html.j2")
+            .render(
+                families=self.tabs,
+                **self._head(),
+                footer=self.table.footer,
+                published=self.published,
+                links_of=partial(row_links, self.links),
+                is_safe=is_safe,
+                notes=sorted(self.notes),
+                style=style,
+                style_hash=_hash(style),
+                script=script,
+                script_hash=_hash(script),
+                data=script_json(pooled(payload)),
+            )
+        )
+
+    def _head(self) -> dict[str, Any]:
+        records = [run.record for run in self.runs]
+        methods = {record.identity.method.name for record in records}
+        protocols = {record.identity.protocol.id for record in records}
+        shown = [record for tab in self.tabs for _, own in tab.family.rows for record in own]
+        return {
+            "counts": [
+                (len(records), "run"),
+                (len(methods), "method"),
+                (len(protocols), "protocol"),
+            ],
+            "introduction": introduction(shown),
+            "head_links": [link for link in self.links.head if is_safe(link[1])],
+            "newest": newest(records),
+        }
+
+
+def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(_FOLDER),
         autoescape=True,
@@ -105,25 +167,7 @@ def _page(
         keep_trailing_newline=True,
     )
     environment.filters["figure"] = figure
-    style = _text("style.css")
-    script = "(() => {\n'use strict';\n" + "".join(map(_text, SCRIPTS)) + "start();\n})();\n"
-    protocols = {run.record.identity.protocol.id for run in runs}
-    methods = {run.record.identity.method.name for run in runs}
-    return environment.get_template("page.html.j2").render(
-        families=tabs,
-        counts=[(len(runs), "run"), (len(methods), "method"), (len(protocols), "protocol")],
-        footer=table.footer,
-        papers=[
-            (protocol, list(frame.columns), list(frame.itertuples(index=False, name=None)))
-            for protocol, frame in table.papers.items()
-        ],
-        notes=sorted(notes),
-        style=style,
-        style_hash=_hash(style),
-        script=script,
-        script_hash=_hash(script),
-        data=script_json(pooled(payload)),
-    )
+    return environment
 
 
 def figure(value: float) -> str:

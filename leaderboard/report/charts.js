@@ -1,16 +1,20 @@
 // Plots of a family: intervals, accuracy against cost, few-shot curves.
 
-/** A part of a family's panel: `draw(body, shown rows, width)` fills it and says what is missing. */
-function section(family, title, hint, choices, draw) {
+/** A part of a family's panel: `draw(body, shown rows, width)` fills it and says what is missing.
+ * A closed one is drawn when it is opened. */
+function section(family, title, hint, choices, draw, closed = false) {
   const body = el('div', { class: 'body' });
-  const node = el('section', { class: 'part' },
-    el('h3', {}, title), hint ? el('p', { class: 'hint' }, hint) : null,
-    choices.length ? el('div', { class: 'controls' }, choices) : null, body);
+  const rest = [hint ? el('p', { class: 'hint' }, hint) : null,
+    choices.length ? el('div', { class: 'controls' }, choices) : null, body];
+  const node = closed
+    ? el('details', { class: 'part', toggle: () => update() }, el('summary', {}, el('h3', {}, title)), ...rest)
+    : el('section', { class: 'part' }, el('h3', {}, title), ...rest);
   family.node.querySelector('.charts').append(node);
   let last = [];
   const update = (shown) => {
     last = shown ?? last;
     body.replaceChildren();
+    if (closed && !node.open) return;
     const text = draw(body, last, Math.max(280, Math.floor(body.clientWidth)));
     if (text) body.append(el('p', { class: 'hint' }, text));
   };
@@ -18,12 +22,17 @@ function section(family, title, hint, choices, draw) {
 }
 
 function prepareSections(family) {
-  const sections = [intervals(family), costs(family)];
+  const sections = [];
+  // one point is no plot
+  if (family.rows.filter((row) => row.runs.length).length > 1) sections.push(intervals(family), costs(family));
   if (family.id === 'fs') sections.push(shots(family));
   return [...sections, ...closerSections(family)];
 }
 
 const NOTHING = 'None of the rows shown has a number here.';
+const ONE = 'Only one of the rows shown has a number here: nothing to compare.';
+/** The heading of a group as plots have it. */
+const heading = (group) => el('b', {}, group.heading + (group.synthetic ? ' (synthetic)' : ''));
 
 /** Columns as options of a select, by group. */
 const columnOptions = (family, columns) =>
@@ -52,7 +61,7 @@ function intervals(family) {
       const draw = () => plot.replaceChildren(intervalPlot(family, picked[number], shown, each));
       const change = (value) => { picked[number] = Number(value); draw(); };
       grid.append(el('figure', {},
-        el('figcaption', {}, el('b', {}, group.heading), group.columns.length > 1
+        el('figcaption', {}, heading(group), group.columns.length > 1
           ? choice('column', columnOptions(family, group.columns), String(picked[number]), change)
           : ` ${family.columns[picked[number]].name}`),
         plot));
@@ -68,7 +77,7 @@ function intervalPlot(family, column, shown, width) {
     .map(({ row, number }) => ({ row, cell: cellOf(family, number, column) }))
     .filter(({ cell }) => cell && cell.value !== null)
     .sort((a, b) => (lower ? 1 : -1) * (a.cell.value - b.cell.value));
-  if (!lines.length) return el('p', { class: 'hint' }, NOTHING);
+  if (lines.length < 2) return el('p', { class: 'hint' }, lines.length ? ONE : NOTHING);
   const longest = Math.max(...lines.map(({ row }) => row.name.length)) * 6.8 + 12;
   const left = Math.min(longest, width * 0.38), right = width - 44, step = 24;
   const height = lines.length * step + 34;
@@ -126,19 +135,19 @@ function costs(family) {
   const known = AXES.filter((cost) => // with one value there is nothing to compare
     new Set(family.rows.map((row) => row.cost[cost]).filter((v) => v !== undefined)).size > 1);
   let cost = known[0];
-  let column = family.groups.length ? family.groups[0].main : 0;
+  let column = family.lead;
   const all = family.columns.map((_, k) => [String(k), headingOf(family, k)]);
   const choices = known.length ? [
     choice('Cost', known.map((k) => [k, DATA.costs[k]]), cost, (v) => { cost = v; part.update(); }),
     choice('Value', all, String(column), (v) => { column = Number(v); part.update(); }),
   ] : [];
-  const hint = 'Mean cost of the runs behind a value. Times hold for the hardware named below the table.';
+  const hint = 'Cost of the runs behind a value, their median; of training, the longest. Times hold for the hardware named below the table.';
   const part = section(family, 'Accuracy against cost', hint, choices, (body, shown, width) => {
     if (!known.length) return 'All rows cost the same, or their records do not say what they cost.';
     const points = shown
       .map(({ row, number }) => ({ row, cell: cellOf(family, number, column) }))
       .filter(({ cell }) => cell && cell.value !== null && cell.cost[cost] !== undefined);
-    if (!points.length) return NOTHING;
+    if (points.length < 2) return points.length ? ONE : NOTHING;
     body.append(costPlot(family, column, cost, points, width));
     return '';
   });
@@ -218,11 +227,11 @@ function shots(family) {
         const series = shown
           .map(({ row, number: r }) => ({ row, points: curve(family, r, number) }))
           .filter(({ points }) => points.length);
-        if (!series.length) continue;
-        grid.append(el('figure', {}, el('figcaption', {}, el('b', {}, group.heading)),
+        if (series.flatMap(({ points }) => points).length < 2) continue;
+        grid.append(el('figure', {}, el('figcaption', {}, heading(group)),
           shotPlot(family, series, group, each)));
       }
-      return grid.children.length ? '' : NOTHING;
+      return grid.children.length ? '' : 'None of the rows shown has two points.';
     });
 }
 

@@ -14,9 +14,10 @@ _SHORT = 24  # characters; a reference to less would save nothing
 def pooled(value: Any) -> dict[str, Any]:
     """`{"pool": [...], "root": ...}`: `value` with every repeated part replaced by a reference.
 
-    A value of the pool refers only to earlier ones. Dicts lose their order to sorted keys; the
-    value must be JSON without a key `$` (ValueError).
+    A value of the pool refers only to earlier ones. Dicts lose their order to sorted keys; of a key that
+    begins with `$`, as options of a method may, the sign is doubled.
     """
+    value = _escaped(value)
     texts: dict[int, str] = {}
     _write(value, texts)
     counts: Counter[str] = Counter()
@@ -27,11 +28,17 @@ def pooled(value: Any) -> dict[str, Any]:
     return {"pool": pool, "root": root}
 
 
+def _escaped(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {
+            REF + key if key.startswith(REF) else key: _escaped(item) for key, item in value.items()
+        }
+    return [_escaped(item) for item in value] if isinstance(value, list) else value
+
+
 def _write(value: Any, texts: dict[int, str]) -> str:
     """The canonical text of `value`; remembers it and that of all its parts by their ids."""
     if isinstance(value, dict):
-        if REF in value:
-            raise ValueError(f"a key {REF!r} has no place in the data of a report")
         parts = [f"{json.dumps(key)}:{_write(item, texts)}" for key, item in sorted(value.items())]
         text = "{" + ",".join(parts) + "}"
     elif isinstance(value, list):

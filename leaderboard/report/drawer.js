@@ -37,13 +37,18 @@ function prepareDrawer() {
   const drawer = document.getElementById('drawer');
   // a click on the dark ground around it closes it, as Escape does
   drawer.addEventListener('click', (event) => { if (event.target === drawer) drawer.close(); });
+  drawer.addEventListener('close', () => { opened = null; writeAddress(); });
 }
 
-function openDrawer(title, ...content) {
+/** `what` is {cell} or {run}: what the address names while the drawer is open. */
+function openDrawer(what, title, ...content) {
   const drawer = document.getElementById('drawer');
+  opened = what;
+  writeAddress();
   drawer.replaceChildren(el('div', { class: 'sheet' },
     el('header', {}, el('h2', { id: 'drawer-title' }, title),
-      el('button', { type: 'button', 'aria-label': 'Close', click: () => drawer.close() }, '×')),
+      el('button', { type: 'button', 'aria-label': 'Close', click: () => drawer.close() }, '×'),
+      el('a', { href: addressOf(TABS[current]), title: 'The address of what is shown here' }, 'link')),
     ...content));
   if (!drawer.open) drawer.showModal();
   drawer.scrollTop = 0;
@@ -65,12 +70,12 @@ function openCell(family, cell) {
     ...[...cell.marks].map((mark) => [mark, DATA.marks[mark] ?? '']),
     ...AXES.filter((name) => name in cell.cost).map((name) => [DATA.costs[name], short(cell.cost[name])]),
   ];
-  openDrawer(`${family.rows[cell.row].name}, ${headingOf(family, cell.column)}`, factList(facts),
+  openDrawer({ cell }, `${family.rows[cell.row].name}, ${headingOf(family, cell.column)}`, factList(facts),
     el('h3', {}, plural(cell.runs.length, 'run')),
     ...cell.runs.map((id, k) => runDetails(id, k === 0)));
 }
 
-const openRun = (id) => openDrawer(`Run ${id}`, runDetails(id, true));
+const openRun = (id) => openDrawer({ run: id }, `Run ${id}`, runDetails(id, true));
 
 function factList(facts) {
   const known = facts.filter(([, value]) => value !== null && value !== undefined && value !== '');

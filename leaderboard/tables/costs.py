@@ -42,12 +42,22 @@ def cost_table(family: FamilyTable) -> DataFrame:
 
 def hardware(record: Record) -> str:
     """GPUs by number and name, or the processor and the threads that were used."""
+    return ", ".join(word for word in (processor(record), threads(record)) if word)
+
+
+def processor(record: Record) -> str:
+    """GPUs by number and name, or the processor."""
     environment = record.environment
     if environment.gpu_model:
         return f"{environment.gpu_count} x {environment.gpu_model}"
-    number = environment.cpu_threads
-    threads = f", {number} thread{'s' * (number != 1)}" if number else ""
-    return f"{environment.cpu or 'unknown processor'}{threads}"
+    return environment.cpu or "unknown processor"
+
+
+def threads(record: Record) -> str:
+    """The threads that a processor used, "2 threads"; empty of a GPU and where nobody counted."""
+    environment = record.environment
+    number = None if environment.gpu_model else environment.cpu_threads
+    return f"{number} thread{'s' * (number != 1)}" if number else ""
 
 
 def figures(records: Sequence[Record]) -> list[float | None]:

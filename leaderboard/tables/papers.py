@@ -16,16 +16,18 @@ MEASURED = " measured"  # how names of columns with our numbers end
 
 
 @dataclass
-class _Printed:
+class PrintedRow:
     """A row of a source.
 
     Attributes:
-        numbers: column -> as printed. measured: row of ours -> column -> our cell with its verdict.
+        head: what stands before its numbers, in words. source: id of the source.
+        numbers: column -> the number. measured: row of ours -> column -> our cell with its verdict.
     """
 
     head: dict[str, str]
-    numbers: dict[str, str] = field(default_factory=dict)
-    measured: dict[Row, dict[str, str]] = field(default_factory=dict)
+    source: str
+    numbers: dict[str, Reported] = field(default_factory=dict)
+    measured: dict[Row, dict[str, PaperVerdict]] = field(default_factory=dict)
 
     def lines(self, names: Sequence[str]) -> list[dict[str, str]]:
         """One for each row of ours; one with empty cells where there is none."""
@@ -35,33 +37,60 @@ class _Printed:
                 title: text
                 for name in names
                 for title, text in (
-                    (name, self.numbers.get(name, "")),
-                    (name + MEASURED, ours.get(name, "")),
+                    (name, printed(self.numbers[name]) if name in self.numbers else ""),
+                    (name + MEASURED, _measured(ours[name]) if name in ours else ""),
                 )
             }
             for ours in self.measured.values() or [{}]
         ]
 
 
+@dataclass(frozen=True)
+class PrintedTable:
+    """The reported numbers of one protocol: names of their columns in order, and rows."""
+
+    protocol: str
+    names: tuple[str, ...]
+    rows: tuple[PrintedRow, ...]
+
+
+def printed(number: Reported) -> str:
+    """As its source has it, with the deviation."""
+    return f"{number.value} ± {number.std}" if number.std else number.value
+
+
 def paper_tables(judged: Iterable[PaperVerdict]) -> dict[str, DataFrame]:
     """Protocol id -> its reported numbers, a line for each row of a source and row of ours, as text."""
+    return {
+        table.protocol: DataFrame(
+            [line for row in table.rows for line in row.lines(table.names)], dtype=str
+        )
+        for table in printed_tables(judged)
+    }
+
+
+def printed_tables(judged: Iterable[PaperVerdict]) -> list[PrintedTable]:
+    """The reported numbers by protocol, in the order of its ids; rows in that of the numbers."""
     sources = load_sources()
-    tables: dict[str, dict[tuple[str, ...], _Printed]] = {}
+    tables: dict[str, dict[tuple[str, ...], PrintedRow]] = {}
     for one in judged:
         number = one.reported
         head = _head(number, sources)
         key = (number.method, number.source, number.via or "", *head.values())
-        line = tables.setdefault(number.protocol or "", {}).setdefault(key, _Printed(head))
+        rows = tables.setdefault(number.protocol or "", {})
+        row = rows.setdefault(key, PrintedRow(head, number.source))
         name = number.column_key.replace(":", " ")
-        line.numbers[name] = f"{number.value} ± {number.std}" if number.std else number.value
+        row.numbers[name] = number
         if one.entry is not None and one.difference is not None:
-            line.measured.setdefault(one.entry.row, {})[name] = _measured(one)
-    frames = {}
-    for protocol, printed in sorted(tables.items()):
-        names = sorted({name for line in printed.values() for name in line.numbers}, key=place)
-        lines = [line for row in printed.values() for line in row.lines(names)]
-        frames[protocol] = DataFrame(lines, dtype=str)
-    return frames
+            row.measured.setdefault(one.entry.row, {})[name] = one
+    return [
+        PrintedTable(
+            protocol,
+            tuple(sorted({name for row in rows.values() for name in row.numbers}, key=place)),
+            tuple(rows.values()),
+        )
+        for protocol, rows in sorted(tables.items())
+    ]
 
 
 def _head(number: Reported, sources: Mapping[str, ReportedSource]) -> dict[str, str]:

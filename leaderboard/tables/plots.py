@@ -136,9 +136,12 @@ def _shots_together(family: str) -> bool:
 
 
 def _labels(long: DataFrame) -> list[str]:
-    """Method, and backbone and checkpoint where rows of runs differ in them."""
+    """Method, and backbone and checkpoint where rows of runs differ in them.
+
+    That a method needs no backbone is no difference.
+    """
     runs = long[long["run_ids"] != ""]
-    some = [c for c in ("backbone", "checkpoint") if runs[c].nunique() > 1]
+    some = [c for c in ("backbone", "checkpoint") if runs[runs[c] != "none"][c].nunique() > 1]
     parts = zip(*(long[c] for c in ("method", *some)), strict=True)
     return [", ".join(str(word) for word in words if word) for words in parts]
 

@@ -82,6 +82,13 @@ class Browser:
         """The value that a function body returns in the page."""
         return self.call("/execute/sync", {"script": script, "args": list(arguments)})
 
+    def wait(self, script: str) -> None:
+        """Until a function body returns true, as it does when an event of the page has come."""
+        until = time.monotonic() + 10
+        while not self.run(script):
+            assert time.monotonic() < until, f"never: {script}"
+            time.sleep(0.05)
+
     def text(self, selector: str) -> str:
         """The visible text of the first match."""
         return str(self.run("return document.querySelector(arguments[0]).innerText", selector))

@@ -139,7 +139,7 @@ def unpooled(packed):
         if isinstance(value, dict):
             if REF in value:
                 return done[value[REF]]
-            return {key: expand(item) for key, item in value.items()}
+            return {key.removeprefix(REF): expand(item) for key, item in value.items()}
         return [expand(item) for item in value] if isinstance(value, list) else value
 
     for value in packed["pool"]:

@@ -55,6 +55,7 @@ def test_nothing_is_overwritten(new_method, tmp_path):
         ("3d", "a letter and then"),
         ("vifi", "there is a method 'vifi' already"),
         ("torch", "would hide the Python module torch"),
+        ("class", "class is a word of Python"),
         ("json", "would hide the Python module json"),
     ],
 )

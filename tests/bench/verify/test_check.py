@@ -85,6 +85,16 @@ def test_a_forger_who_mends_the_digest_is_found_by_the_metrics(copied, id, split
     assert any(p.startswith(f"per_class of {split} ") for p in problems)
 
 
+@pytest.mark.parametrize("id", ["zs-shapes", "ret-shapes", "ml-shapes"])
+def test_scores_that_do_not_depend_on_the_video(copied, id):
+    path = copied(id)
+    split = next(iter(predictions(path)))
+    scores = predictions(path)[split]["scores"]
+    forge(path, split, scores=np.repeat(scores[:1], len(scores), 0))
+    problems = verify_file(path).problems
+    assert any(f"scores of {split} are equal for all" in problem for problem in problems)
+
+
 def test_one_score_of_retrieval_and_of_labels(copied):
     path = copied("ret-shapes")
     scores = predictions(path)["test"]["scores"].copy()

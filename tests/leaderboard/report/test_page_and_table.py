@@ -101,6 +101,19 @@ def boards_of(page):
     return parser.boards
 
 
+def label_of(cell):
+    """The method's id with what tells its rows apart."""
+    return cell["id"] + cell.get("method", "")
+
+
+def rows_by_name(rows, names):
+    """Lines of a table of Markdown by what heads them: the page has an order of its own."""
+    lines = [dict(zip(names, row, strict=True)) for row in rows]
+    named = {(line["method"], line["backbone"], line.get("checkpoint", "")): line for line in lines}
+    assert len(named) == len(rows)
+    return named
+
+
 def printed(cell):
     """The text of the table from the parts of a cell of the page."""
     [shown] = [key for key in cell if key.split()[0] == "value"]
@@ -127,26 +140,54 @@ def test_every_text_of_the_table_stands_on_the_page(made):
     assert [family["id"] for family in families] == list(frames)
     for family, board in zip(families, boards, strict=True):
         names, rows = frames[family["id"]]
-        where = [k for k, name in enumerate(names) if name not in HEADS and name[-5:] != " rank"]
+        shown_names = {name for name in names if name not in HEADS and name[-5:] != " rank"}
         heads = [
             f"{family['groups'][c['group']]['heading']} {c['name']}" for c in family["columns"]
         ]
-        assert heads == [names[k] for k in where]
-        for line, shown, row in zip(family["rows"], board[2:], rows, strict=True):
-            own = dict(zip(names, row, strict=True))
-            assert own["method"] == line["label"] == shown[0]["method"]
-            assert (own["backbone"], own.get("checkpoint", "")) == (
-                line["backbone"],
-                line["checkpoint"],
-            )
-            cells = shown[1 : 1 + len(where)]
-            assert [printed(cell) if cell else "" for cell in cells] == [row[k] for k in where]
+        assert len(heads) == len(shown_names)
+        assert set(heads) == shown_names
+        named = rows_by_name(rows, names)
+        for line, shown in zip(family["rows"], board[2:], strict=True):
+            own = named.pop((line["label"], line["backbone"], line["checkpoint"]))
+            assert label_of(shown[1]) == line["label"]
+            cells = shown[2 : 2 + len(heads)]
+            assert [printed(cell) if cell else "" for cell in cells] == [own[h] for h in heads]
+        assert not named
+
+
+def test_the_headline_stands_first_and_rows_are_sorted_by_it(made):
+    """The first column of a group speaks for it, but for those of several K; the best row is the first."""
+    for family in data_of(made[0])["families"]:
+        lead = family["columns"][family["lead"]]
+        assert family["groups"][lead["group"]]["main"] == family["lead"]
+        for group in family["groups"]:
+            if family["id"] != "fs":
+                assert group["main"] == min(group["columns"])
+        cells = {(cell["row"], cell["column"]): cell["value"] for cell in family["cells"]}
+        values = [cells.get((row, family["lead"])) for row in range(len(family["rows"]))]
+        there = [value for value in values if value is not None]
+        assert values == there + [None] * (len(values) - len(there))
+        assert there == sorted(there, reverse=not lead["lower"])
+
+
+def test_the_rank_column_is_that_of_the_table(made):
+    page, _, markdown = made
+    frames = frames_of(markdown)
+    for family, board in zip(data_of(page)["families"], boards_of(page), strict=True):
+        names, rows = frames[family["id"]]
+        named = rows_by_name(rows, names)
+        rank = f"{family['groups'][family['lead_group']]['heading']} rank"
+        for line, shown in zip(family["rows"], board[2:], strict=True):
+            own = named[line["label"], line["backbone"], line["checkpoint"]]
+            assert shown[0]["td"].replace("–", "-") == (own.get(rank) or "-")
 
 
 def test_headings_stand_above_their_columns(made):
     page = made[0]
     for family, board in zip(data_of(page)["families"], boards_of(page), strict=True):
-        groups = [cell["group"] for cell in board[0] if "group" in cell][:-1]  # the last is cost
+        groups = [cell["group"].strip() for cell in board[0] if "group" in cell][
+            :-1
+        ]  # the last is cost
         assert groups == [group["heading"] for group in family["groups"]]
         names = [next(iter(cell.values())).strip() for cell in board[1][:-5]]
         assert names == [column["name"] for column in family["columns"]]
@@ -158,14 +199,15 @@ def test_the_rank_is_that_of_the_column_which_speaks_for_its_group(made):
     for family in data_of(page)["families"]:
         names, rows = frames[family["id"]]
         cells = {(cell["row"], cell["column"]): cell for cell in family["cells"]}
+        named = rows_by_name(rows, names)
         for group in family["groups"]:
             assert group["main"] in group["columns"]
             leads = [cells.get((row, group["main"])) for row in range(len(rows))]
             ends = [dict.fromkeys(lead["rank"] if lead else [None]) for lead in leads]
             texts = ["" if None in pair else "-".join(map(str, pair)) for pair in ends]
             name = f"{group['heading']} rank"
-            column = [row[names.index(name)] for row in rows] if name in names else [""] * len(rows)
-            assert texts == column
+            lines = [named[r["label"], r["backbone"], r["checkpoint"]] for r in family["rows"]]
+            assert [line.get(name, "") for line in lines] == texts
 
 
 def test_every_number_of_the_csv_stands_in_the_data_of_the_page(made):

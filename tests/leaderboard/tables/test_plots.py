@@ -11,6 +11,7 @@ import pytest
 from matplotlib import image
 from report_runs import class_run, matrix, put, retrieval_run
 from vclipbench.leaderboard.record.files import StoreError
+from vclipbench.leaderboard.record.record import identity_id
 from vclipbench.leaderboard.tables import plots
 from vclipbench.leaderboard.tables.plots import save_plots
 from vclipbench.leaderboard.tables.tables import leaderboard_table
@@ -171,3 +172,15 @@ def test_an_empty_table_has_no_plots_and_a_full_disk_is_said(tmp_path, make_reco
     table = table_of([class_run(tmp_path / "runs", make_record, "vifi", 1, 1.0)])
     with pytest.raises(StoreError, match="cannot write"):
         save_plots(table, tmp_path / "file")
+
+
+def test_labels_are_the_methods_alone_where_all_backbones_are_equal(figures, tmp_path, make_record):
+    """A method without a backbone is no other backbone."""
+    random = make_record({"test": 4.0}, protocol="full-shapes", method="random", seed=None)
+    none = random.identity.backbone.model_copy(update={"name": "none", "pretrained": None})
+    block = random.identity.model_copy(update={"backbone": none})
+    random = random.revised(identity=block, run_id=identity_id(block))
+    vifi = make_record({"test": 40.0}, protocol="full-shapes")
+    save_plots(leaderboard_table([random, vifi]), tmp_path)
+    [axes] = figures["intervals-full-shapes"].axes
+    assert [tick.get_text() for tick in axes.get_yticklabels()] == ["vifi", "random"]
