@@ -96,4 +96,5 @@ class _Label:
             np.maximum(chosen, 1, out=entering)  # nothing chosen, nothing gained
             np.divide(products, entering, out=quotients, dtype=np.float64)
             total += quotients
-        return np.where(hits > 0, total / hits, np.nan)
+        with np.errstate(invalid="ignore"):
+            return np.where(hits > 0, total / hits, np.nan)

@@ -24,6 +24,8 @@ Array = np.ndarray
 
 _EXACT = 2.0**51  # sums of halves of whole numbers below this are exact in float64
 _BLOCK = 1000  # draws that are turned into float64 at a time
+_ROWS = 32  # that are multiplied at a time
+_SMALL = 260_000  # multiplications that BLAS does in one thread: with two, waiting costs ten times the work
 
 
 class Drawn:
@@ -175,9 +177,18 @@ class _Products:
             made = np.empty((len(table), counts.shape[1]))
             for start in range(0, counts.shape[1], _BLOCK):
                 block = slice(start, start + _BLOCK)
-                made[:, block] = table @ counts[:, block].astype(np.float64)
+                _multiply(table, counts[:, block].astype(np.float64), made[:, block])
             self._last = drawn, made
         return self._last[1]
+
+
+def _multiply(table: Array, weights: Array, out: Array) -> None:
+    """`table @ weights` into `out`, in small blocks."""
+    width = max(8, _SMALL // (_ROWS * len(weights)))
+    for top in range(0, len(table), _ROWS):
+        for left in range(0, weights.shape[1], width):
+            own = slice(top, top + _ROWS), slice(left, left + width)
+            out[own] = table[own[0]] @ weights[:, own[1]]
 
 
 def _whole(row: Array, units: int) -> bool:
