@@ -10,6 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from .. import __version__
+from ..datasets.errors import escaped
 from . import stopping, waiting
 from .commands import (
     audit,
@@ -30,9 +31,10 @@ from .commands import (
     sweep,
     verify,
 )
-from .errors import FAILED, INTERRUPTED, explained
+from .errors import FAILED, INTERRUPTED, UserError, explained
 from .plugin_errors import DEBUG, Failure, failure_of
 
+_PLACES = ("--data", "--out", "--results", "--config", "--plugin", "--checkpoint", "--video")
 _REPEATED = ("--seed", "--set", "--prompt", "--prompts", "--plugin")
 
 app = typer.Typer(
@@ -96,6 +98,18 @@ def spread(words: list[str]) -> list[str]:
     return spread
 
 
+def check_empty(words: list[str]) -> None:
+    """Refuse empty places, which would be taken for the current folder: an unset variable in a script.
+
+    Raises:
+        UserError: names the flag.
+    """
+    for flag, value in zip(words, [*words[1:], "-"], strict=True):
+        name, equals, same = flag.partition("=")
+        if name in _PLACES and not (same if equals else value).strip():
+            raise UserError(f"{name} is empty: a file or folder is wanted")
+
+
 def main() -> None:
     """Run the command line; errors meant for the user become one sentence, without traceback.
 
@@ -105,6 +119,7 @@ def main() -> None:
     waiting.wait_briefly()
     stopping.listen()
     try:
+        check_empty(sys.argv[1:])
         app(spread(sys.argv[1:]), prog_name="bench")
     except KeyboardInterrupt:
         sys.exit(stopping.exit_code())
@@ -125,7 +140,8 @@ def _tell(error: BaseException, failure: Failure | None) -> NoReturn:
             sys.exit(FAILED)
         raise error
     sentence, code = known or (failure.sentence if failure else "", FAILED)
-    typer.secho(f"error: {sentence}", fg=typer.colors.RED, err=True)
+    shown = "\n".join(map(escaped, sentence.split("\n")))
+    typer.secho(f"error: {shown}", fg=typer.colors.RED, err=True)
     if failure and not known:
         typer.echo("\n".join(failure.trace), err=True)
     sys.exit(code)

@@ -142,8 +142,11 @@ def argv() -> list[str]:
 
 
 def _shortened(word: str) -> str:
-    path = Path(word)
-    if path.is_absolute():
-        return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path.name)
+    path = Path(word).expanduser() if word.startswith("~") else Path(word)
+    if (
+        path.is_absolute() or ".." in path.parts
+    ):  # ../alice/secret tells as much as /home/alice/secret
+        here, there = Path.cwd(), Path(os.path.abspath(path))
+        return str(there.relative_to(here) if there.is_relative_to(here) else there.name)
     key, equals, value = word.partition("=")  # as in data.root=/home/me/videos
     return f"{key}={_shortened(value)}" if equals else word

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
 
 USAGE, FAILED, INTERRUPTED = 2, 1, 130
 """Exit codes: bad usage, config or id; a run that failed; Ctrl-C."""
+LONGEST_LINE = 2_000
+"""Characters of one line to the user."""
 LONGEST = 400  # characters of another's message
 
 
@@ -31,13 +34,23 @@ def explained(error: BaseException) -> tuple[str, int] | None:
     package = f"{__name__.split('.')[0]}."
     for cls in type(error).__mro__:
         if "exit_code" in vars(cls) and cls.__module__.startswith(package):
-            return str(error), int(vars(cls)["exit_code"])
+            lines = str(error).split("\n")
+            return "\n".join(map(_cut, lines)), int(vars(cls)["exit_code"])
     return None
+
+
+def _cut(line: str) -> str:
+    """A line that a terminal can show: names and numbers of files may be of any length."""
+    return (
+        line
+        if len(line) <= LONGEST_LINE
+        else f"{line[:LONGEST_LINE]}... ({len(line):,} characters)"
+    )
 
 
 def nearest(word: str, choices: Iterable[str]) -> str | None:
     """The choice that looks most like `word`, None if none does."""
-    close = difflib.get_close_matches(word, list(choices), 1, 0.5)
+    close = difflib.get_close_matches(word, list(choices), 1, 0.61)
     return close[0] if close else None
 
 
@@ -56,6 +69,17 @@ def check_choice(flag: str, value: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
         hint = did_you_mean(value, choices)
         raise UserError(f"{flag} {value!r} is none of {', '.join(choices)}{hint}")
+
+
+def check_file(flag: str, path: Path) -> None:
+    """Refuse what is no file.
+
+    Raises:
+        UserError: there is nothing, or something else, such as a folder.
+    """
+    if not path.is_file():
+        problem = "is a folder, and one file is wanted" if path.is_dir() else "does not exist"
+        raise UserError(f"{flag} {path} {problem}")
 
 
 def message_of(error: BaseException) -> str:

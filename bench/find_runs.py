@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..leaderboard.record.files import StoreError
+from ..leaderboard.record.files import StoreError, read_record_bytes
 from ..leaderboard.record.record import Record, parse_record
 from ..leaderboard.record.store import FILE_NAME
 from .errors import UserError, one_line
@@ -93,7 +93,7 @@ def read_record(path: Path) -> RecordFile:
         StoreError: it cannot be read, or is no valid record; one sentence that names the file.
     """
     try:
-        text = path.read_bytes().decode()
+        text = read_record_bytes(path).decode()
         record = parse_record(text)
     except UnicodeDecodeError:
         raise StoreError(f"{path}: not UTF-8 text") from None

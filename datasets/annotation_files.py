@@ -81,16 +81,27 @@ def files_sha256(contents: Sequence[tuple[str, bytes]]) -> str:
     return hashlib.sha256(listing.encode()).hexdigest()
 
 
+def lacking(root: Path, annotations: Sequence[Annotation]) -> list[Annotation]:
+    """Those that are not below a root."""
+    return [one for one in annotations if not _places(root, one)]
+
+
+def _places(root: Path, annotation: Annotation) -> list[Path]:
+    """The file or files of an annotation, in the first place that has them."""
+    for name in (annotation.name, *annotation.aliases):
+        for place in (root, root / "annotations"):
+            for tail in (name, Path(name).name):
+                if paths := _present(place / tail):
+                    return paths
+    return []
+
+
 def _find(root: Path, annotation: Annotation, dataset: str) -> list[Path]:
     if not root.is_dir():
         problem = f"{root} is a file" if root.exists() else f"there is no folder {root}"
         raise DatasetError(f"{problem}; the root folder of {dataset} is wanted")
-    for name in (annotation.name, *annotation.aliases):
-        for place in (root, root / "annotations"):
-            for tail in (name, Path(name).name):
-                paths = _present(place / tail)
-                if paths:
-                    return paths
+    if paths := _places(root, annotation):
+        return paths
     other = catalog.looks_like(root, dataset)
     hint = f" (it looks like the root of {other})" if other else ""
     raise MissingAnnotation(

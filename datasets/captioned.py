@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .annotation_files import Loaded
+from .csv_words import csv_words
 from .errors import DatasetError
 from .video_files import find_videos
 
@@ -65,7 +66,7 @@ def csv_rows(loaded: Loaded, columns: Sequence[str]) -> Iterator[tuple[str, dict
             if row:
                 yield where, dict(zip(header, row, strict=True))
     except csv.Error as error:
-        raise DatasetError(f"{loaded.path}, line {reader.line_num}: {error}") from None
+        raise DatasetError(f"{loaded.path}, line {reader.line_num}: {csv_words(error)}") from None
 
 
 def field(row: Any, name: str, where: str) -> str:

@@ -58,6 +58,8 @@ class DatasetCard:
         attributes: words of the class names that are also of interest by themselves, in their order; the
             last takes the rest.
         faults: plain sentences on what is wrong with the files or their usual copies.
+        gigabytes: of the videos on disk, as their makers or papers state it; None: no such statement is
+            known here.
     """
 
     id: str
@@ -79,6 +81,13 @@ class DatasetCard:
     id_scheme: IdScheme | None = None
     attributes: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()
+    gigabytes: float | None = None
+
+    @property
+    def size(self) -> str:
+        """What the videos take on disk, in words."""
+        known = self.gigabytes
+        return "size not known here" if known is None else f"about {known:,g} GB"
 
     @property
     def splits(self) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from collections.abc import Iterable, Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import DatasetError
+from .files import open_regular
 
 KEY = "video"
 
@@ -70,7 +72,7 @@ def read_rows(path: str | os.PathLike[str]) -> Iterator[tuple[int, dict[str, Any
     seen: dict[str, int] = {}
     number = 0
     try:
-        with Path(path).open(encoding="utf-8-sig") as file:
+        with io.TextIOWrapper(open_regular(path), "utf-8-sig") as file:
             for number, line in enumerate(file, 1):
                 if not line.strip():
                     continue

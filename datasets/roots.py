@@ -51,22 +51,43 @@ class Roots:
         """
         found = self.find(id)
         if found is None:
-            raise DatasetError(
-                f"the folder of {id} is not known: give --data {id}=DIR, or a folder {id} inside the one "
-                f"that --data or {VARIABLE} names (bench data describe {id} says what it holds)"
-            )
+            raise DatasetError(f"{unknown(id)} (bench data describe {id} says what it holds)")
         if not found.is_dir():
             problem = "is a file" if found.exists() else "does not exist"
             raise DatasetError(f"{found} {problem}; the root folder of {id} is wanted")
         return found
 
 
+def check_environment() -> None:
+    """Refuse a folder in the environment that is not there, before anything is looked up in it.
+
+    Raises:
+        DatasetError: VCLIPBENCH_DATA names no folder.
+    """
+    everywhere = os.environ.get(VARIABLE)
+    if everywhere and not Path(everywhere).is_dir():
+        problem = "is a file" if Path(everywhere).exists() else "does not exist"
+        raise DatasetError(
+            f"{VARIABLE}={everywhere} {problem}; a folder of roots is wanted, or nothing"
+        )
+
+
+def unknown(id: str) -> str:
+    """What is said where nobody named the folder of an id."""
+    return (
+        f"the folder of {id} is not known: give --data {id}=DIR, or a folder {id} inside the one "
+        f"that --data or {VARIABLE} names"
+    )
+
+
 def parse_roots(words: list[str], main: str = "") -> Roots:
     """Roots from `ID=DIR` and at most one `DIR`.
 
     Raises:
-        DatasetError: two folders for one id, or two without an id.
+        DatasetError: two folders for one id, or two without an id; the folder that VCLIPBENCH_DATA
+            names does not exist.
     """
+    check_environment()
     given: dict[str, Path] = {}
     common = None
     for word in words:

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from . import shapes_tiny
 from .checkpoint import WeightsError, load_strict, read_weights, tensors_digest, unwrap
+from .download import fetched, is_local
 
 # What tells a relative from CLIP: other pooling, masks, tokenizers, end tokens.
 _OTHER_CLIPS = {
@@ -29,6 +30,7 @@ _OTHER_CLIPS = {
     "embed_cls",
     "no_ln_pre",
 }
+PLAIN = "ViT-B-32, ViT-B-16, ViT-L-14, ViT-L-14-336, ViT-H-14, RN50 and others of their kind"
 _NOT_WEIGHTS = ("input_resolution", "context_length", "vocab_size", "attn_mask")
 
 
@@ -139,7 +141,8 @@ def _config(backbone: str | Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     strange += sorted(key for key in towers if key.startswith(("hf_", "timm_")))
     if strange:
         raise WeightsError(
-            f"backbone {backbone!r} is not a plain CLIP, which methods here adapt: it sets {strange[0]}"
+            f"backbone {backbone!r} is not a plain CLIP, and methods here adapt plain CLIPs only: "
+            f"open_clip's {PLAIN}; SigLIP 2, PE-Core and other relatives cannot be used yet"
         )
     return backbone, dict(config)
 
@@ -169,15 +172,16 @@ def _state(
         )
     source = open_clip.get_pretrained_cfg(name, tag)
     config["quick_gelu"] = bool(source.get("quick_gelu", config.get("quick_gelu", False)))
-    try:
-        path = open_clip.download_pretrained(source)
-    except Exception as error:
-        place = source.get("hf_hub") or source.get("url") or "its source"
-        raise WeightsError(
-            f"weights {tag!r} of {name!r} cannot be downloaded from {place} ({type(error).__name__}); "
-            "fetch the file on a machine with a network and give its path with --pretrained FILE"
-        ) from None
+    path = fetched(name, tag, source)
     return _clean(unwrap(read_weights(path)))
+
+
+def has_weights(name: str, pretrained: str | None) -> bool:
+    """Whether the weights can be loaded without a network; True too for what is wrong anyway."""
+    if pretrained in (None, "none", shapes_tiny.NAME) or Path(str(pretrained)).is_file():
+        return True
+    tags = open_clip.list_pretrained_tags_by_model(name)
+    return pretrained not in tags or is_local(open_clip.get_pretrained_cfg(name, str(pretrained)))
 
 
 def _clean(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

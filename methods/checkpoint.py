@@ -45,7 +45,8 @@ def read_weights(path: str | Path) -> dict[str, Any]:
     """
     path = Path(path)
     if not path.is_file():
-        raise WeightsError(f"weights file {path} does not exist")
+        problem = "is a folder, and one file is wanted" if path.is_dir() else "does not exist"
+        raise WeightsError(f"weights file {path} {problem}")
     try:
         kind = _kind(path)
         if kind == "safetensors":

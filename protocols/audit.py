@@ -58,7 +58,8 @@ class Audit:
     Attributes:
         protocol: id.
         trained_on: id of the dataset that was trained on.
-        classes: classes of the evaluation that occur in training, each by its strongest reason.
+        classes: those of the evaluation that occur in training, each by its strongest reason; None: the
+            class names of the training are not known, and none was compared.
         near: classes judged a part or a variant of one in training: listed apart, not counted.
         n_classes: of the evaluation.
         videos: ids of evaluation videos in the training list; None: no training list could be read.
@@ -68,7 +69,7 @@ class Audit:
 
     protocol: str
     trained_on: str
-    classes: tuple[Overlap, ...]
+    classes: tuple[Overlap, ...] | None
     near: tuple[Overlap, ...]
     n_classes: int
     videos: tuple[str, ...] | None
@@ -94,6 +95,8 @@ class Audit:
         return tuple(rows)
 
     def _class_lines(self) -> tuple[str, ...]:
+        if self.classes is None:
+            return ("classes also in training: unknown",)
         counts = Counter(c.how for c in self.classes)
         reasons = ", ".join(f"{counts[how]} {how}" for how in get_args(How) if counts[how])
         head = f"classes also in training: {len(self.classes)} of {self.n_classes}"
@@ -148,6 +151,7 @@ def audit(protocol: str, evaluated: Listing, shown: Sequence[str], training: Lis
     pair = (evaluated.dataset, training.dataset)
     seen, near = audit_classes(pair[0], raw, shown, pair[1], training.classes)
     notes = class_notes(pair[0], raw, pair[1], training.classes)
+    compared = not raw or training.classes is not None or bool(_table(*pair))
     videos = None
     if training.ids is None:
         notes += (f"no training list of {pair[1]} could be read: videos were not compared",)
@@ -156,7 +160,15 @@ def audit(protocol: str, evaluated: Listing, shown: Sequence[str], training: Lis
             pair[0], ids, evaluated.groups, pair[1], training.ids, training.groups
         )
         notes += () if comparable(*pair) else (INCOMPARABLE,)
-    return Audit(protocol, pair[1], seen, near, len(raw), videos, len(ids), notes)
+    found = seen if compared else None
+    return Audit(protocol, pair[1], found, near, len(raw), videos, len(ids), notes)
+
+
+def classes_seen(audits: Sequence[Mapping[str, Any]]) -> list[str] | None:
+    """Classes that some of these audits (`Audit.as_dict`) found; None: none did, and one could not look."""
+    parts = [audit["classes"] for audit in audits]
+    seen = sorted({entry["class_name"] for part in parts if part is not None for entry in part})
+    return None if not seen and None in parts else seen
 
 
 def normalised(name: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from .family import Target, family_of
 from .metric import Metric
+from .own import Told, strange_name, with_contents
 from .split import Data, Outcome, Plan, Sample, Split, digest
 
 __all__ = [
@@ -85,6 +86,27 @@ class Protocol(ABC):
             ProtocolError: the data are missing or not as the protocol wants them.
         """
 
+    def full_plan(self, variant: str, seed: int, data: Data, told: Told | None = None) -> Plan:
+        """As `plan`; of a user's own videos (`needs_root`) with the digests of their files.
+
+        What the harness calls, so that a run on own videos is known by their bytes.
+
+        Args:
+            told: called with how many files were read, and how many are to be.
+
+        Raises:
+            ProtocolError: as `plan`, or a name that is no UTF-8.
+        """
+        return self.filled(self.plan(variant, seed, data), data, told)
+
+    def filled(self, plan: Plan, data: Data, told: Told | None = None) -> Plan:
+        """A plan with the digests of the files of a user's own videos; raises as `full_plan`."""
+        if not self.needs_root:
+            return plan
+        if (name := strange_name(plan)) is not None:
+            raise ProtocolError(f"a name in {data.root} is not UTF-8: {name}; rename it")
+        return with_contents(plan, told) if data.contents else plan
+
     def prepare(  # noqa: B027 - most protocols have nothing to prepare
         self, splits: Sequence[Split], data: Data, progress: Progress | None = None
     ) -> None:
@@ -118,6 +140,8 @@ class Protocol(ABC):
     ) -> str:
         """SHA-256 over evaluation lists, class names, templates and views of all variants.
 
+        The lists of a user's own videos are digested with the contents of the files.
+
         Args:
             prompts, views: as used in a run; the protocol's own if not given. Frames per clip are
                 the method's business and do not count.
@@ -128,10 +152,10 @@ class Protocol(ABC):
         shape = [clips, crops, used.get("merge", "scores") if clips * crops > 1 else "scores"]
         templates = list(prompts or self.defaults.get("prompts", ["a photo of a {}."]))
         content: list[Any] = [self.id, self.version, templates, shape]
-        # what a method trains on, and which files are there, is no part of the protocol
-        data = replace(data, needs=frozenset(), videos=False)
+        # what a method trains on, and which files of others are there, is no part of the protocol
+        data = replace(data, needs=frozenset(), videos=self.needs_root)
         for variant in self.variants:
-            plan = self.plan(variant, 1, data)
+            plan = self.full_plan(variant, 1, data)
             content.append([variant, plan.k_shot, [[s.name, s.digest()] for s in plan.evaluate]])
             content.append(plan.train.classes if plan.train else None)
         return digest(content)

@@ -65,26 +65,31 @@ class VideoList:
         return tuple(dict.fromkeys(x for x in (self.dataset, self.repository, like) if x))
 
 
+class ListMissing(ProtocolError):
+    """A list whose annotation file is not in the root of its dataset."""
+
+
 def read_list(wanted: VideoList, data: Data) -> Split:
     """The split of a list.
 
     Raises:
-        ProtocolError: folders or files are missing, of another version, or wrong.
+        ListMissing: an annotation file is not there.
+        ProtocolError: folders are missing, or files of another version, or wrong.
     """
     try:
-        folders = {id: data.roots.of(id) for id in _folders(wanted, data.videos)}
+        folders = {id: data.roots.of(id) for id in folders_of(wanted, data.videos)}
         return _split(
             wanted, tuple(folders.items()), data.class_names, data.allow_unpinned, data.videos
         )
     except MissingAnnotation as error:
-        common = [id for id in _folders(wanted, data.videos) if data.roots.is_common(id)]
+        common = [id for id in folders_of(wanted, data.videos) if data.roots.is_common(id)]
         where = data.roots.common
         hint = (
             f"; {where} has no folder {common[0]} either, and --data {common[0]}=DIR names one"
             if common
             else ""
         )
-        raise ProtocolError(f"{error}{hint}") from None
+        raise ListMissing(f"{error}{hint}") from None
     except (DatasetError, ValueError) as error:
         raise ProtocolError(str(error)) from None
 
@@ -117,8 +122,8 @@ def forget() -> None:
     forget_videos()
 
 
-def _folders(wanted: VideoList, videos: bool) -> Sequence[str]:
-    """Which folders are needed: the dataset's own only for official lists, or for its videos."""
+def folders_of(wanted: VideoList, videos: bool) -> Sequence[str]:
+    """Which folders a list takes: the dataset's own only for official lists, or for its videos."""
     if videos or not wanted.repository:
         return wanted.needs
     return tuple(id for id in wanted.needs if id != wanted.dataset)

@@ -27,7 +27,8 @@ class Sample:
     `label` is a row of the split's class list, `labels` are rows of it where a video may have any
     number. `path` is None where no file was found (or looked for). `group`: what the video shares a
     source with, such as a film. The texts are there where lists have them, or a protocol has annotated
-    the list: captions of the video, one of its middle frame, and a longer description.
+    the list: captions of the video, one of its middle frame, and a longer description. `content`:
+    SHA-256 of the bytes of a user's own file, "" where it cannot be read, and for all others.
     """
 
     id: str
@@ -38,6 +39,7 @@ class Sample:
     captions: tuple[str, ...] = ()
     frame_caption: str = ""
     description: str = ""
+    content: str = ""
 
     def texts(self) -> tuple[str, ...]:
         """All texts, as one tuple: what a digest has to cover."""
@@ -86,12 +88,17 @@ class Split:
         return tuple(sample for sample in self.samples if sample.path is not None)
 
     def digest(self) -> str:
-        """SHA-256 over ordered class names, the (id, label) list, and the texts of a list that has some."""
+        """SHA-256 over ordered class names and the (id, label) list.
+
+        And over the texts, and the contents of the files, of a list that has some.
+        """
         content: list[Any] = [self.classes, [[s.id, s.label] for s in self.samples]]
         if self.kind == "labels":
             content = [self.classes, self.novel, [[s.id, s.labels] for s in self.samples]]
         texts = [s.texts() for s in self.samples]
-        return digest([*content, texts] if any(map(any, texts)) else content)
+        content += [texts] if any(map(any, texts)) else []
+        files = [s.content for s in self.samples]
+        return digest([*content, {"content": files}] if any(files) else content)
 
 
 @dataclass(frozen=True)
@@ -99,6 +106,7 @@ class Plan:
     """What one run of a protocol does: train on one list (or none), evaluate on some splits.
 
     `source`: the large list that its world has for a first stage (Kinetics-400 in the papers).
+    `notes`: what a user should hear about the data, in sentences.
     """
 
     variant: str
@@ -106,6 +114,12 @@ class Plan:
     train: Split | None = None
     k_shot: int | None = None
     source: Split | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def splits(self) -> tuple[Split, ...]:
+        """All lists: those of the evaluation, and those of the training that it has."""
+        return (*self.evaluate, *(split for split in (self.train, self.source) if split))
 
 
 @dataclass(frozen=True)
@@ -116,7 +130,8 @@ class Data:
         root: folder or CSV of a user's own videos. size: side of the embedded world's clips.
         roots: folders of the published datasets and of checkouts with lists.
         class_names: which set of class names. allow_unpinned: read lists of another version too.
-        videos: look for the files; without, every path is None.
+        videos: look for the files; without, every path is None. contents: of a user's own videos
+            digest the files too.
         needs: which training lists are wanted, "target" and "source".
         train_list: another source list than the protocol's, "<dataset>/<split>" or a repository's.
     """
@@ -127,6 +142,7 @@ class Data:
     class_names: str = "official"
     allow_unpinned: bool = False
     videos: bool = True
+    contents: bool = True
     needs: frozenset[str] = frozenset(("target", "source"))
     train_list: str | None = None
 

@@ -38,7 +38,7 @@ class ZeroShotFolder(Protocol):
     def plan(self, variant: str, seed: int, data: Data) -> Plan:
         """Every video of the folder or CSV, with its folder or label as the class."""
         from ..datasets.errors import DatasetError
-        from ..datasets.folder import read_csv, read_folder
+        from ..datasets.folder import read_own
 
         if data.root is None:
             raise ProtocolError(
@@ -46,8 +46,7 @@ class ZeroShotFolder(Protocol):
                 "the columns path,label"
             )
         try:
-            is_file = data.root.is_file() or data.root.suffix.lower() == ".csv"
-            listing = read_csv(data.root, None) if is_file else read_folder(data.root)
+            listing = read_own(data.root)
         except DatasetError as error:
             raise ProtocolError(str(error)) from None
         names = tuple(name.replace("_", " ") for name in listing.classes)
@@ -55,7 +54,7 @@ class ZeroShotFolder(Protocol):
             twice = sorted({n for n in names if names.count(n) > 1})
             raise ProtocolError(f"two classes of {data.root} have the same name {twice[0]!r}")
         samples = tuple(Sample(item.id, item.path, item.label) for item in listing.items)
-        return Plan(variant, evaluate=(Split("all", names, samples),))
+        return Plan(variant, evaluate=(Split("all", names, samples),), notes=listing.notes)
 
     def summarise(self, metrics: Sequence[Metric]) -> list[Metric]:
         """Nothing beyond the one split."""

@@ -31,7 +31,7 @@ def audit(
     """Say which classes and videos of the evaluation are in the training data."""
     from ..config.flags import data_flags
     from ..config.resolve import resolve_config
-    from ..errors import UserError
+    from ..errors import RunFailed, UserError
     from ..plan.data import check_settings, data_of
     from ..plan.leaks import OWN, audit_plan, declared, of_split, own_lists
     from ..registry import protocol as find_protocol
@@ -41,8 +41,8 @@ def audit(
     resolved = resolve_config("clip", protocol, file=config, flags=flags, plugins=plugins).config
     found = find_protocol(protocol, plugins)
     check_settings(resolved, found)
-    where = replace(data_of(resolved, found, ()), videos=found.needs_root)
-    evaluate = found.plan(found.variants[0], 1, where).evaluate
+    where = replace(data_of(resolved, found, ()), videos=found.needs_root, contents=False)
+    evaluate = found.full_plan(found.variants[0], 1, where).evaluate
     audits = []
     for words in trained_on:
         if words == OWN:
@@ -68,3 +68,9 @@ def audit(
             out.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
         except OSError as error:
             raise UserError(f"--out {out} cannot be written: {error.strerror}") from None
+    unknown = sorted({one.trained_on for _, one in audits if one.classes is None})
+    if unknown:
+        raise RunFailed(
+            f"classes were not compared: the class names of {', '.join(unknown)} are not known here; give "
+            f"their folder with --data {unknown[0]}=DIR (bench data describe {unknown[0]})"
+        )

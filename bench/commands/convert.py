@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections import Counter
 from pathlib import Path
@@ -94,15 +95,19 @@ def _write(state: dict[str, Tensor], layout: str, path: Path) -> None:
 
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
+        temporary.touch()  # whether the folder takes a file is then said in the system's words
         if path.suffix == ".safetensors":
             save_file(state, temporary, metadata={"format": "pt"})
         else:
             torch.save(wrapped(state, layout), temporary)
         os.replace(temporary, path)
     except Exception as error:
-        raise RunFailed(f"cannot write {path}: {error}") from None
+        raise RunFailed(
+            f"cannot write {path}: {getattr(error, 'strerror', None) or error}"
+        ) from None
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def _report(

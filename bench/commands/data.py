@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from ...datasets.roots import Roots
     from ..data.report import Report
 
 app = typer.Typer(help="Make, check and look at data.", no_args_is_help=True)
+FRAMES = 8  # of a clip by default
 _Dataset = Annotated[str, typer.Argument(help="Dataset id, see `bench list datasets`.")]
 
 
@@ -42,8 +42,10 @@ def make(
         raise UserError(
             f"only shapes can be made; bench data describe {dataset} says what {dataset} is"
         )
-    if size < 32 or size % 2:
-        raise UserError(f"--size {size}: an even number from 32 on is needed")
+    if size % 2 or not 32 <= size <= 1024:
+        raise UserError(f"--size {size}: an even number from 32 to 1,024 is needed")
+    if not 0 <= seed < 2**32:
+        raise UserError(f"--seed {seed}: a whole number from 0 to {2**32 - 1:,} is needed")
     from ...datasets.cache import cache_root
     from ...datasets.shapes import splits as world
     from ...datasets.shapes.store import ensure
@@ -65,9 +67,11 @@ def describe(
 ) -> None:
     """Say what a dataset is, where its files are got, and the layout wanted."""
     from ...datasets import catalog
+    from ...datasets.roots import check_environment
     from ..describe.dataset import dataset_lines, repository_lines
     from ..terminal import say
 
+    check_environment()
     if _is_repository(dataset):
         lines = repository_lines(dataset)
     elif dataset in catalog.PUBLISHED:
@@ -106,13 +110,16 @@ def check(
     """Check annotation files and videos; say what is wrong, and what to do. Takes up where it stopped."""
     from ...datasets import catalog
     from ...datasets.roots import parse_roots
+    from ..config.flags import check_words
     from ..data.check import Wanted, check_dataset, check_repository
     from ..data.report import check_out, show
+    from ..errors import UserError
 
     if not _is_repository(dataset):
         _known(dataset)
     check_out(out)
-    roots = parse_roots(data or [], dataset)
+    check_words(data or [])
+    roots = parse_roots([] if dataset == "folder" else data or [], dataset)
     processes = jobs or _cores()
     if _is_repository(dataset):
         report = check_repository(dataset, roots.of(dataset))
@@ -122,7 +129,9 @@ def check(
         )
         report = check_dataset(dataset, roots.of(dataset), wanted)
     elif dataset == "folder":
-        report = _check_folder(roots, processes, no_videos)
+        report = _check_folder(data or [], processes, no_videos)
+    elif data:
+        raise UserError(f"{dataset} makes its own videos and takes no --data")
     else:
         report = _check_shapes(split)
     show(report, out)
@@ -168,23 +177,35 @@ def _check_shapes(split: list[str] | None) -> Report:
     return report
 
 
-def _check_folder(roots: Roots, jobs: int, no_videos: bool) -> Report:
-    from ...datasets.folder import read_csv, read_folder
+def _check_folder(words: list[str], jobs: int, no_videos: bool) -> Report:
+    from ...datasets.folder import read_own
+    from ...datasets.video.pyav import few_frames
+    from ..config.flags import is_named
     from ..data.check import decode
-    from ..data.report import Report
+    from ..data.report import SHOWN, Report
     from ..errors import UserError
+    from ..plan.data import check_own
 
-    data = roots.given.get("folder") or roots.common
-    if data is None:
-        raise UserError("bench data check folder needs --data: the folder or CSV to check")
-    is_file = data.is_file() or data.suffix.lower() == ".csv"
-    listing = read_csv(data, None) if is_file else read_folder(data)
+    if len(words) != 1:
+        raise UserError("bench data check folder needs one --data: the folder or CSV to check")
+    place = words[0].partition("=")[2] if is_named(words[0]) else words[0]
+    check_own(place)
+    listing = read_own(Path(place))
     report = Report()
     number = len(listing.items)
     report.facts.append(f"{number:,} videos listed of {len(listing.classes)} classes")
+    report.notes += listing.notes
     if not no_videos:
         videos = {item.id: item.path for item in listing.items}
         decode(report, "checks/folder.jsonl", videos, jobs)
+        few = {id: few_frames(path, FRAMES) for id, path in videos.items() if id not in report.each}
+        short = [f"{id} ({n})" for id, n in few.items() if n is not None]
+        if short:
+            more = f", and {len(short) - SHOWN:,} more" if len(short) > SHOWN else ""
+            report.notes.append(
+                f"fewer than {FRAMES} frames, which a run of {FRAMES} frames repeats: {len(short):,} of "
+                f"{number:,} videos: {', '.join(short[:SHOWN])}{more}"
+            )
     return report
 
 
@@ -202,6 +223,10 @@ def show(
     if dataset != "shapes":
         raise UserError("bench data show knows the embedded world: bench data show shapes")
     _check_splits([split])
+    if out.suffix.lower() != ".png":
+        raise UserError(
+            f"--out {out}: the sheet is a picture, and a name that ends in .png is wanted"
+        )
     if not out.parent.is_dir():
         raise UserError(f"--out {out}: the folder {out.parent} does not exist")
     from ...datasets.shapes import splits as world

@@ -73,7 +73,11 @@ ProtocolId = Annotated[
     str | None, typer.Option("--protocol", help="Protocol id, see `bench list protocols`.")
 ]
 BackboneName = Annotated[
-    str | None, typer.Option("--backbone", help="open_clip model name or shapes-tiny.")
+    str | None,
+    typer.Option(
+        "--backbone",
+        help="A plain CLIP of open_clip (not SigLIP 2 or PE-Core yet) or shapes-tiny.",
+    ),
 ]
 Pretrained = Annotated[
     str | None,
@@ -94,7 +98,12 @@ NoVideos = Annotated[
         "--no-videos", help="With --dry-run: plan from the lists alone, without videos or weights."
     ),
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Print plan and settings, do nothing.")]
+AllSettings = Annotated[
+    bool, typer.Option("--all", help="With --dry-run: every setting, not only those that were set.")
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Print plan, needs and settings, do nothing.")
+]
 
 
 def check_options(if_exists: str, device: str) -> None:

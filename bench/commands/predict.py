@@ -30,17 +30,16 @@ def predict(
     plugin: Plugins = None,
 ) -> None:
     """Print the classes ranked by their score for one video."""
-    from ..errors import UserError, check_choice
+    from ..errors import UserError, check_choice, check_file
 
     names = [name.strip() for name in classes.split(",") if name.strip()]
     if not names:
         raise UserError('--classes holds no name; write e.g. --classes "juggling,nothing"')
     if len(set(names)) < len(names):
         raise UserError(f"--classes names {next(n for n in names if names.count(n) > 1)!r} twice")
-    if not video.is_file():
-        raise UserError(f"--video {video} does not exist")
-    if checkpoint is not None and not checkpoint.is_file():
-        raise UserError(f"checkpoint {checkpoint} does not exist")
+    check_file("--video", video)
+    if checkpoint is not None:
+        check_file("--checkpoint", checkpoint)
     from ..config.resolve import resolve_config
 
     check_choice("--device", device, ("auto", "cpu", "cuda"))

@@ -44,7 +44,7 @@ def publish(
     from ..verify.lists import check_data
 
     plugins = tuple(str(p) for p in plugin or ())
-    check_data(data or (), plugins)
+    check_data(data or (), plugins, paths)
     refused = 0
     for path in paths:
         found = verify_file(path, data or (), plugins)
@@ -129,7 +129,7 @@ def _publish(
         return reason
     folder = RunStore(out).directory(record)
     there = folder / FILE_NAME
-    if there.exists() and there.read_bytes() != text.encode() and not force:
+    if there.exists() and not force and not _holds(there, text):
         return f"{there} is another record of this run; --force puts this one in its place"
     before = (found.path.parent / found.record.predictions.file).stat().st_size
     write_atomically(folder / "predictions.npz", packed)
@@ -137,6 +137,16 @@ def _publish(
     size = f"{before / 1024:,.0f} -> {len(packed) / 1024:,.0f} KiB"
     typer.echo(f"ok       {found.name}: predictions {size}, in {folder}")
     return None
+
+
+def _holds(path: Path, text: str) -> bool:
+    """Whether a file is a record with this very text."""
+    from ...leaderboard.record.files import read_record_bytes
+
+    try:
+        return read_record_bytes(path) == text.encode()
+    except OSError:
+        return False
 
 
 def _text(old: str, block: dict[str, Any]) -> str:

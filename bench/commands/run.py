@@ -6,6 +6,7 @@ from pathlib import Path
 
 from .options import (
     AllowUnpinned,
+    AllSettings,
     BackboneName,
     Checkpoint,
     ClassNames,
@@ -58,11 +59,12 @@ def run(
     plugin: Plugins = None,
     dry_run: DryRun = False,
     no_videos: NoVideos = False,
+    all_: AllSettings = False,
 ) -> None:
     """Train and evaluate a method under a protocol."""
     from ..config.flags import data_flags, given, weight_flags
     from ..config.resolve import resolve_config
-    from ..errors import UserError
+    from ..errors import UserError, check_file
 
     plugins = tuple(str(p) for p in plugin or ())
     check_options(if_exists, device)
@@ -89,8 +91,8 @@ def run(
         flags=given(flags),
         plugins=plugins,
     )
-    if checkpoint is not None and not checkpoint.is_file():
-        raise UserError(f"checkpoint {checkpoint} does not exist")
+    if checkpoint is not None:
+        check_file("--checkpoint", checkpoint)
     from ..run.session import Session
 
-    Session(resolved, out, device, if_exists, plugins).run(dry=dry_run)
+    Session(resolved, out, device, if_exists, plugins).run(dry=dry_run, whole=all_)

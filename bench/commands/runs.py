@@ -16,7 +16,10 @@ from ..errors import FAILED
 from .verify import Results
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ...leaderboard.record.record import Record
+    from ...leaderboard.record.store import Run
 
 app = typer.Typer(rich_markup_mode=None)
 Where = Annotated[
@@ -116,10 +119,12 @@ def diff(
 ) -> None:
     """Say why two runs differ: identity first, then environment and code."""
     from ...leaderboard.record.identity import changed_paths, identity_changes, plain
+    from ...leaderboard.record.store import Run
     from ..find_runs import find_record, read_record
 
     folder = results or context.obj
-    first, second = (read_record(find_record(word, folder)).record for word in (a, b))
+    paths = [find_record(word, folder) for word in (a, b)]
+    first, second = (read_record(path).record for path in paths)
     changes = identity_changes(first.identity, second.identity)
     if changes:
         _section(f"identity: {len(changes)} fields differ, so these are two runs", changes)
@@ -128,7 +133,10 @@ def diff(
     surroundings = changed_paths(plain(first.environment), plain(second.environment))
     _section(
         "environment:" + ("" if surroundings else " equal"),
-        [(".".join(path), old, new) for path, old, new in surroundings],
+        sorted(
+            [(".".join(path), old, new) for path, old, new in surroundings],
+            key=lambda entry: entry[0] != "cpu_threads",  # what decides rounding comes first
+        ),
     )
     if first.observed and second.observed:
         seen = [
@@ -137,7 +145,36 @@ def diff(
         ]
         other = [entry for entry in seen if entry[1] != entry[2]]
         _section("code, weights and frames:" + ("" if other else " equal"), other)
+    _files(*(Run(record, path.parent) for record, path in zip((first, second), paths, strict=True)))
     _values(first, second)
+
+
+def _files(first: Run, second: Run) -> None:
+    """Which videos have the same id in both runs and are other files, as far as the runs know it."""
+    from ...leaderboard.record.files import StoreError
+
+    try:
+        old, new = first.predictions() or {}, second.predictions() or {}
+    except StoreError as error:
+        typer.echo(f"files: not compared: {error}")
+        return
+    for split in (name for name in old if name in new):
+        here, there = (_contents(part[split]) for part in (old, new))
+        shared = [id for id in here if id in there]
+        changed = [(id, here[id], there[id]) for id in shared if here[id] != there[id]]
+        if changed:
+            number = f"{len(changed):,} of {len(shared):,} videos of {split}"
+            _section(f"files: {number} are other files under the same id", changed)
+        elif shared:
+            typer.echo(f"files: equal, {len(shared):,} videos of {split}")
+
+
+def _contents(part: Mapping[str, Any]) -> dict[str, str]:
+    """Id -> beginning of the digest of its file, where that is known."""
+    if "content" not in part:
+        return {}
+    pairs = zip(part["ids"].tolist(), part["content"].tolist(), strict=True)
+    return {id: content for id, content in pairs if content}
 
 
 def _values(first: Record, second: Record) -> None:
@@ -146,7 +183,8 @@ def _values(first: Record, second: Record) -> None:
         typer.echo("one of the two has no result")
     elif old.name == new.name:
         change = new.value - old.value
-        typer.echo(f"{old.name}: {old.value:.4f} -> {new.value:.4f} ({change:+.4f} {old.unit})")
+        unit = "points" if old.unit == "%" else old.unit  # a difference of shares is no share
+        typer.echo(f"{old.name}: {old.value:.4f} -> {new.value:.4f} ({change:+.4f} {unit})")
 
 
 def _section(title: str, changes: list[tuple[str, Any, Any]]) -> None:
@@ -159,20 +197,41 @@ def _section(title: str, changes: list[tuple[str, Any, Any]]) -> None:
 
 def _facts(record: Record) -> list[tuple[str, Any]]:
     identity, protocol = record.identity, record.identity.protocol
-    weights = f" ({identity.backbone.pretrained})" if identity.backbone.pretrained else ""
+    weights = f" ({identity.backbone.pretrained or 'random weights'})"
+    if identity.backbone.name == "none":
+        weights = ""
     found: list[tuple[str, Any]] = [
         ("method", f"{identity.method.name} on {identity.backbone.name}{weights}"),
         ("protocol", f"{protocol.id}, {protocol.variant}, digest {protocol.digest[:12]}"),
-        ("seed", record.seed),
-        ("made", f"{record.created_utc}, vclipbench {record.environment.version}"),
+        ("seed", "none: nothing is trained or drawn" if record.seed is None else record.seed),
+        (
+            "made",
+            f"{record.created_utc}, vclipbench {record.environment.version}{_machine(record)}",
+        ),
         ("command", " ".join(record.command.argv)),
     ]
+    if identity.init is not None:
+        found.insert(1, ("checkpoint", _checkpoint(record)))
     for name, data in record.data.items():
         found.append((name, f"{data.n_scored:,} of {data.n_expected:,} videos, {data.kind}"))
     if record.predictions is not None:
         compact = ", compact" if record.predictions.compact else ""
         found.append(("predictions", f"{record.predictions.file}{compact}"))
     return found
+
+
+def _machine(record: Record) -> str:
+    where = record.environment
+    device = f", {where.gpu_model}" if where.gpu_model else ""
+    return f"{device}, {where.cpu_threads} threads" if where.cpu_threads else device
+
+
+def _checkpoint(record: Record) -> str:
+    from ...leaderboard.tables.releases import checkpoint_words, file_names
+
+    init = record.identity.init
+    assert init is not None
+    return checkpoint_words(init.sha256, file_names([record])) if init.sha256 else f"{init.run_id}"
 
 
 def _write(lines: list[dict[str, Any]], format: RunsFormat) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ...datasets.value_words import cut
 from .options import Plugins, Videos
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ Results = Annotated[
     Path, typer.Option("--results", help="Folder of runs in which run ids are looked up.")
 ]
 SHOWN = 4
+LONGEST = 400  # characters of a problem: names in a record may be of any length
 
 
 def verify(
@@ -44,7 +46,7 @@ def verify(
     from ..verify.lists import check_data
 
     plugins = tuple(str(p) for p in plugin or ())
-    check_data(data or (), plugins)
+    check_data(data or (), plugins, paths)
     found: list[Verification] = []
     with progress() as bar:
         task = bar.add_task("records", total=len(paths), note="")
@@ -63,7 +65,7 @@ def _say_twice(found: list[Verification]) -> None:
     last = found[-1]
     for other in found[:-1]:
         if last.record and other.record and last.record.run_id == other.record.run_id:
-            same = last.path.read_bytes() == other.path.read_bytes()
+            same = last.text == other.text
             text = f"{other.path} has the same run_id"
             if same:
                 last.notes.append(f"{text} and content")
@@ -77,7 +79,8 @@ def _print(found: Verification) -> None:
     notes = f" ({said})" if said else ""
     if found.problems:
         more = len(found.problems) - SHOWN
-        what = "; ".join(found.problems[:SHOWN]) + (f"; and {more} more" if more > 0 else "")
+        shown = [cut(text, LONGEST) for text in found.problems[:SHOWN]]
+        what = "; ".join([*shown, *([f"and {more} more"] if more > 0 else [])])
         typer.secho(f"WRONG  {found.name}: {what}{notes}", fg=typer.colors.RED)
     elif found.record is not None and found.record.status != "done":
         typer.echo(f"-      {found.name}: {'; '.join(found.notes)}")

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from pydantic import ValidationError
 
+from ...datasets.files import read_regular
+from ...datasets.value_words import complaints, cut, shown
 from .. import registry
 from ..errors import UserError, nearest, one_line
-from .fields import wanted
 from .schema import RunConfig, leaves, schema_for
 
 if TYPE_CHECKING:
@@ -89,7 +90,29 @@ def resolve_config(
     problems: list[str] = []
     sources = {k: METHOD if k.startswith("options.") else SCHEMA for k in keys}
     values = _merge(layers, keys, problems, sources)
+    if proto.needs_root:
+        _name_own(values, sources)
     return _validated(schema, values, sources, problems)
+
+
+def _name_own(values: dict[str, Any], sources: dict[str, str]) -> None:
+    """Of a protocol on one's own videos NAME=DIR is their name and their folder.
+
+    Folders of datasets may stand beside it, for the audit of what a checkpoint was trained on.
+    """
+    from ...datasets.catalog import PUBLISHED
+
+    words = values["data.roots"]
+    if values["data.root"] is not None or not isinstance(words, list):
+        return
+    pairs = [str(word).partition("=") for word in words]
+    own = pairs if len(pairs) == 1 else [pair for pair in pairs if pair[0] not in PUBLISHED]
+    if len(own) != 1:
+        return
+    name, _, folder = own[0]
+    left = ["".join(pair) for pair in pairs if pair not in own]
+    values |= {"data.root": folder, "data.name": name, "data.roots": left}
+    sources |= dict.fromkeys(("data.root", "data.name"), sources["data.roots"])
 
 
 def _recipe(
@@ -180,11 +203,10 @@ def _hint(key: str, keys: Mapping[str, FieldInfo]) -> str:
 def _validated(
     schema: type[RunConfig], values: dict[str, Any], sources: dict[str, str], problems: list[str]
 ) -> Resolved:
-    keys = leaves(schema)
     try:
         checked = schema.model_validate(_nest(values))
     except ValidationError as error:
-        for key, text in _complaints(error, keys, values).items():
+        for key, text in complaints(error, schema, values).items():
             layer = next((s for k, s in sources.items() if k.startswith(f"{key}.")), sources[key])
             problems.append(f"config key {key!r} ({layer}): {text}")
     if problems:
@@ -192,20 +214,6 @@ def _validated(
     if any(key.startswith("stages.") for key in sources):
         del sources["stages"]  # its parts are listed one by one
     return Resolved(RunConfig.model_validate(checked.model_dump()), sources)
-
-
-def _complaints(
-    error: ValidationError, keys: Mapping[str, FieldInfo], values: Mapping[str, Any]
-) -> dict[str, str]:
-    """Pydantic's findings in our words, one for each key."""
-    found: dict[str, str] = {}
-    for item in error.errors():
-        places = [".".join(map(str, item["loc"][:n])) for n in range(len(item["loc"]), 0, -1)]
-        key = next(place for place in places if place in keys)
-        own = item.get("ctx", {}).get("error")
-        text = str(own) if own else f"{shown(values.get(key))} is not {wanted(keys[key])}"
-        found.setdefault(key, text)
-    return found
 
 
 def _command_line(
@@ -237,12 +245,16 @@ def _flat(pairs: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
 def _override(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
-        raise UserError(f"--set {text!r}: KEY=VALUE is wanted, e.g. --set train.lr=1e-5")
+        raise UserError(f"--set {shown(text)}: KEY=VALUE is wanted, e.g. --set train.lr=1e-5")
     try:
         return key.strip(), yaml.safe_load(value)
+    except RecursionError:
+        raise UserError(
+            f"--set {cut(key)}: its lists or groups lie too deep in each other"
+        ) from None
     except yaml.YAMLError as error:
         raise UserError(
-            f"--set {key}: {value!r} is not a YAML value ({getattr(error, 'problem', error)}); "
+            f"--set {cut(key)}: {shown(value)} is not a YAML value ({getattr(error, 'problem', error)}); "
             "texts with brackets or braces inside a list need quotes"
         ) from None
 
@@ -263,7 +275,10 @@ def _agreed(key: str, layers: Sequence[Layer]) -> str:
 
 def _read_file(path: Path) -> dict[str, Any]:
     """A config file with its bases, merged by mmengine."""
-    _inspect(path.expanduser(), ())
+    path = path.expanduser()
+    if _is_empty(path):  # a sweep's script may well write such a file
+        return {}
+    _inspect(path, ())
     from mmengine.config import Config
 
     try:
@@ -282,6 +297,17 @@ def _read_file(path: Path) -> dict[str, Any]:
     return dict(loaded.to_dict())
 
 
+def _is_empty(path: Path) -> bool:
+    """Whether a file holds nothing but blanks and comments."""
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return False  # said where it is read
+    comment = ("#", "//") if path.suffix == ".json" else ("#",)
+    known = path.suffix in (".yaml", ".yml", ".json", ".py")
+    return known and all(not x.strip() or x.lstrip().startswith(comment) for x in lines)
+
+
 def _inspect(path: Path, above: tuple[Path, ...]) -> None:
     """Parse a file and its bases with safe parsers, so that errors name file and line.
 
@@ -294,6 +320,10 @@ def _inspect(path: Path, above: tuple[Path, ...]) -> None:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not text in UTF-8"
         raise UserError(f"config file {path} cannot be read: {reason}") from None
+    except RecursionError:
+        raise UserError(
+            f"config file {path}: its lists or groups lie too deep in each other"
+        ) from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f", line {mark.line + 1}" if mark else ""
@@ -312,7 +342,7 @@ def _parse(path: Path) -> Any:
     """The `_base_` of a file, after a look at its syntax."""
     if path.suffix not in (".yaml", ".yml", ".json", ".py"):
         raise ValueError("the name must end in .yaml, .yml, .json or .py")
-    text = path.read_text("utf-8")
+    text = read_regular(path).decode("utf-8")
     if path.suffix == ".py":
         for node in ast.parse(text, path.name).body:
             if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_base_":
@@ -341,10 +371,3 @@ def _dig(values: Mapping[str, Any], key: str) -> Any:
     for name in key.split("."):
         found = found[name]
     return found
-
-
-def shown(value: Any) -> str:
-    """A value as a user writes it."""
-    if value is None or isinstance(value, bool):
-        return str(value).lower().replace("none", "null")
-    return repr(value)

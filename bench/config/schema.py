@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -17,21 +16,30 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 
+from ...datasets.value_words import complaints
 from ...methods.card import Option
 from ...protocols.prompts import templates
 from .fields import (
+    Clips,
     Decay,
+    Epochs,
+    Even,
     Flag,
+    Frames,
     Integer,
     NonNegative,
+    OwnName,
+    Pixels,
     Positive,
     Precision,
+    Processes,
     Real,
     Section,
+    Seed,
     Share,
+    Videos,
     choice,
     none,
-    wanted,
 )
 
 
@@ -52,6 +60,9 @@ class DataSource(Section):
     root: str | None = Field(
         default=None,
         description="folder of videos, or CSV path,label; of published datasets: root, or folder of roots",
+    )
+    name: OwnName = Field(
+        default=None, description="of own videos: their name in tables (NAME=DIR)"
     )
     roots: list[str] = Field(
         default=[], description="roots of several datasets, each ID=DIR (see bench list datasets)"
@@ -74,8 +85,8 @@ class DataSource(Section):
         default=[],
         description="datasets that the checkpoint was trained on, for the leak audit, e.g. [k400]",
     )
-    size: Positive = Field(
-        default=64, description="side of the clips of the embedded world, in pixels"
+    size: Even = Field(
+        default=64, description="side of the clips of the embedded world, in pixels, even"
     )
     reader: Literal["pyav", "decord", "torchcodec"] = Field(
         default="pyav", description="video decoder"
@@ -84,24 +95,22 @@ class DataSource(Section):
         default="fail",
         description="a video that cannot be read: stop, leave it out, or use what decodes",
     )
-    workers: Annotated[Integer, Field(ge=0)] = Field(
+    workers: Processes = Field(
         default=2, description="processes that decode; 0: the main one (never changes results)"
     )
     descriptions: str | None = Field(
-        default=None,
-        description="JSON-lines file of descriptions of the training videos, for methods that use them",
+        default=None, description="JSON-lines file of descriptions of the training videos"
     )
     limit: Positive | None = Field(
-        default=None,
-        description="at most so many videos per split, for debugging; such runs enter no table",
+        default=None, description="at most so many videos per split; such runs enter no table"
     )
 
 
 class ViewsSettings(Section):
     """What of a video the method sees."""
 
-    frames: Positive = Field(default=8, description="frames per clip")
-    clips: Positive = Field(default=1, description="temporal clips per video in evaluation")
+    frames: Frames = Field(default=8, description="frames per clip")
+    clips: Clips = Field(default=1, description="temporal clips per video in evaluation")
     crops: Annotated[Literal[1, 3], BeforeValidator(choice)] = Field(
         default=1, description="spatial crops per clip in evaluation"
     )
@@ -118,10 +127,10 @@ class ViewsSettings(Section):
 class Preprocessing(Section):
     """From frames to the input of the method, in evaluation."""
 
-    size: Positive | None = Field(
+    size: Pixels | None = Field(
         default=None, description="side of the input, in pixels; null: the backbone's input size"
     )
-    resize: Positive | None = Field(
+    resize: Pixels | None = Field(
         default=None, description="shorter side before the crop, in pixels; null: as `size`"
     )
     interpolation: Literal["bilinear", "bicubic"] = Field(
@@ -153,7 +162,7 @@ class AugmentSettings(Section):
         default=[1, 0.875, 0.75, 0.66],
         description="sides of the random crop, as shares of the shorter side; []: as in evaluation",
     )
-    short_side: list[Positive] = Field(
+    short_side: list[Pixels] = Field(
         default=[],
         description="[least, most] pixels of a random shorter side and a random crop, not multiscale",
     )
@@ -174,11 +183,9 @@ class AugmentSettings(Section):
 class Train(Section):
     """The training recipe; unused where method or protocol train nothing."""
 
-    epochs: Positive = Field(default=10, description="passes over the training list")
-    batch_size: Positive = Field(
-        default=64, description="videos per optimiser step, all devices together"
-    )
-    micro_batch: Positive | None = Field(
+    epochs: Epochs = Field(default=10, description="passes over the training list")
+    batch_size: Videos = Field(default=64, description="videos per optimiser step")
+    micro_batch: Videos | None = Field(
         default=None, description="videos per forward pass, divides batch_size; null: batch_size"
     )
     optimiser: Literal["adamw", "adamw-late-decay"] = Field(
@@ -227,7 +234,7 @@ class Train(Section):
     ensemble: Flag = Field(
         default=False, description="train against all templates averaged, not only the first one"
     )
-    average_from: Positive | None = Field(
+    average_from: Epochs | None = Field(
         default=None,
         description="the result is the mean of the weights after this epoch and each later one; null: last",
     )
@@ -247,17 +254,9 @@ class Train(Section):
 
 def _first(error: ValidationError) -> str:
     """The first finding about training settings: "lrr is no training setting"."""
-    item = error.errors()[0]
-    places = [".".join(map(str, item["loc"][:n])) for n in range(len(item["loc"]), 0, -1)]
-    known = leaves(Train)
-    key = next((place for place in places if place in known), None)
-    if key is None:
-        close = difflib.get_close_matches(places[0], known, 1, 0.4)
-        return f"{places[0]} is no training setting" + (
-            f"; did you mean {close[0]}?" if close else ""
-        )
-    own = item.get("ctx", {}).get("error")
-    return f"{key}: {own}" if own else f"{key}: {item['input']!r} is not {wanted(known[key])}"
+    key, text = next(iter(complaints(error, Train).items()))
+    hint = text.removeprefix("there is no such key")
+    return f"{key}: {text}" if hint == text else f"{key} is no training setting{hint}"
 
 
 def merged(train: Train, changes: Mapping[str, Any]) -> Train:
@@ -278,7 +277,7 @@ def merged(train: Train, changes: Mapping[str, Any]) -> Train:
 class Evaluation(Section):
     """How features and scores are computed."""
 
-    batch_size: Positive = Field(default=32, description="views per forward pass")
+    batch_size: Videos = Field(default=32, description="views per forward pass")
     precision: Precision = Field(default="fp32", description="fp32, or mixed precision")
     patching: list[Share] = Field(
         default=[0.0],
@@ -327,9 +326,7 @@ class RunConfig(Section):
         description="settings of one stage by its name, over those of train: {prompt: {lr: 0.04}}",
     )
     eval: Evaluation = Evaluation()
-    seeds: list[Annotated[Integer, Field(ge=0)]] = Field(
-        default=[1], description="one run for each"
-    )
+    seeds: list[Seed] = Field(default=[1], description="one run for each")
 
     @field_validator("prompts")
     @classmethod

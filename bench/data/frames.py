@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..config.flags import own_folder
 from ..errors import UserError
 
 if TYPE_CHECKING:
@@ -110,7 +111,8 @@ def _planned(
     for folder in (*roots.given.values(), *([roots.common] if roots.common else [])):
         if not folder.exists():
             raise UserError(f"--data {folder} does not exist")
-    root = roots.find(protocol.dataset) or roots.common if protocol.needs_root else None
+    own = own_folder(words, None, any_name=True) if protocol.needs_root else None
+    root = Path(own) if own else None
     where = Data(root=root, roots=roots, class_names=class_names, needs=frozenset())
     try:
         plan = protocol.plan(variant, 1, where)  # the seed draws training lists only

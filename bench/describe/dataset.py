@@ -21,6 +21,7 @@ def dataset_lines(id: str) -> list[str]:
             ("homepage", card.homepage),
             ("licence", card.licence),
             ("videos", ", ".join(counts)),
+            ("on disk", card.size),
         ),
         "",
         "layout wanted (where a video lies below ROOT does not matter)",

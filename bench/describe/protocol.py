@@ -7,58 +7,113 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...datasets.errors import DatasetError
-from ...datasets.roots import Roots, parse_roots
+from ...datasets.roots import Roots, check_environment, parse_roots
+from ...leaderboard.reported.numbers import reported_for
+from ...leaderboard.reported.words import DIFFERS, reported_lines
 from ...protocols.base import Protocol, ProtocolError
 from ...protocols.faults import faults_of
 from ...protocols.lists import VideoList
 from ...protocols.published import Published
 from ...protocols.split import Data, Plan, Split
+from ..config.flags import check_words, is_named
+from ..config.schema import leaves
 from ..errors import UserError
+from ..plan.data import check_folders, check_own
 from ..plan.lists import planned_lists
+from ..plan.needs import needs_words
 from ..terminal import Rows, two_columns, wrapped
 from .settings import setting_lines
 
 if TYPE_CHECKING:
     from ..registry import Registration
 
+MOST = 6  # methods whose reported numbers are shown
 PAGE = "docs/protocols/faults.md"
 
 
-def protocol_lines(entry: Registration, protocol: Protocol, words: list[str]) -> list[str]:
-    """All about a protocol, in plain text.
+def protocol_lines(
+    entry: Registration, protocol: Protocol, words: list[str], whole: bool = False
+) -> list[str]:
+    """What to know of a protocol first, in plain text.
 
     Args:
         words: what --data gave: folders, or ID=DIR.
+        whole: say all, settings and faults in full too.
 
     Raises:
         UserError: folders that contradict each other.
         ProtocolError: lists that are there and wrong.
     """
-    defaults = dict(protocol.defaults)
     rows = [
         ("protocol", protocol.id),
         ("what", protocol.summary),
-        ("paper", protocol.paper or "none"),
-        ("family", f"{protocol.family}, dataset {protocol.dataset}, version {protocol.version}"),
         ("metric", f"{protocol.metric}; headline: {protocol.primary}"),
-        ("origin", entry.origin),
+        ("needs", needs_words(_ids(protocol), _backbone(protocol))),
+        ("paper", protocol.paper or "none"),
     ]
+    if whole:
+        rows += [
+            (
+                "family",
+                f"{protocol.family}, dataset {protocol.dataset}, version {protocol.version}",
+            ),
+            ("origin", entry.origin),
+        ]
     if protocol.clean:
         rows.append(("clean twin", protocol.clean))
+    check_words(words)
     if protocol.needs_root and not words:
+        check_environment()
         lists = ["splits: they follow your videos; see them with --data DIR"]
     else:
         data = _data(protocol, words)
-        digest, lists = _lists(protocol, data)
+        digest, lists = _lists(protocol, data, words)
         rows += [("digest", digest)] if digest else []
-    lines = [*two_columns(rows), "", *lists, *_faults(protocol)]
-    return [*lines, "", "settings (config keys that it sets)", *setting_lines(defaults)]
+    lines = [*two_columns(rows), "", *lists, *_reported(protocol, whole), *_faults(protocol, whole)]
+    if not whole:
+        return [*lines, "", f"settings and more: bench describe {protocol.id} --all"]
+    settings = setting_lines(dict(protocol.defaults))
+    return [*lines, "", "settings (config keys that it sets)", *settings]
+
+
+def _ids(protocol: Protocol) -> list[str]:
+    """Datasets and checkouts of its lists, those for training too."""
+    ids = list(protocol.datasets)
+    if isinstance(protocol, Published):
+        ids += [id for wanted in _training(protocol) for id in wanted.needs]
+    return ids
+
+
+def _backbone(protocol: Protocol) -> str | None:
+    given = dict(protocol.defaults).get("backbone", {})
+    return str(given.get("name", leaves()["backbone.name"].get_default()))
+
+
+def _reported(protocol: Protocol, whole: bool) -> list[str]:
+    """What papers report on this protocol, our methods first; the first rows of each."""
+    numbers = reported_for(protocol.id)
+    methods = sorted({n.method for n in numbers}, key=lambda m: (m != m.lower(), m))
+    if not numbers:
+        return []
+    lines = ["", f"papers report ({DIFFERS}: by a protocol that differs; docs/reported.md)"]
+    shown = methods if whole else [m for m in methods if m == m.lower()][:MOST] or methods[:MOST]
+    for method in shown:
+        for line in reported_lines(protocol.id, method, exact=True):
+            lines += wrapped(f"{method}: {line}", "  - ", "    ")
+    rest = len(methods) - len(shown)
+    return [*lines, f"  and {rest} other methods"] if rest else lines
 
 
 def _data(protocol: Protocol, words: list[str]) -> Data:
     size = dict(protocol.defaults).get("data", {}).get("size", 64)
     if protocol.needs_root:
-        return Data(Path(words[0]), size)
+        if len(words) > 1:
+            raise UserError(f"protocol {protocol.id} takes one --data, DIR or NAME=DIR")
+        folder = words[0].partition("=")[2] if is_named(words[0]) else words[0]
+        check_own(folder)
+        return Data(Path(folder), size)
+    if words and not protocol.datasets:
+        raise UserError(f"protocol {protocol.id} makes its own videos and takes no --data")
     try:
         roots = parse_roots(words, protocol.dataset)
     except DatasetError as error:
@@ -66,9 +121,10 @@ def _data(protocol: Protocol, words: list[str]) -> Data:
     return Data(size=size, roots=roots, videos=False)
 
 
-def _lists(protocol: Protocol, data: Data) -> tuple[str, list[str]]:
+def _lists(protocol: Protocol, data: Data, words: list[str]) -> tuple[str, list[str]]:
     """Digest and lists as planned; of published data that are not there, their names."""
     if isinstance(protocol, Published) and not _known(protocol, data.roots):
+        check_folders(words)
         rows = [("evaluate on", _named(wanted)) for wanted in protocol.tests]
         rows += [("train on", _named(wanted)) for wanted in _training(protocol)]
         wanted = ", ".join(protocol.datasets)
@@ -137,14 +193,15 @@ def _size(split: Split, chance: bool = False) -> str:
     return f"{text}, chance {100 / number:.2f} %" if chance and number else text
 
 
-def _faults(protocol: Protocol) -> list[str]:
-    """What is wrong with what was published, in plain words, and what is done about it."""
+def _faults(protocol: Protocol, whole: bool) -> list[str]:
+    """What is wrong with what was published and what is done about it; titles only, or in plain words."""
     found = faults_of(protocol.id)
     if not found:
         return []
     lines = ["", f"faults of what was published, and what is done about them ({PAGE})"]
     for fault in found:
         lines += wrapped(f"{fault.title} [{fault.id}]", "  - ", "    ")
-        lines += wrapped(fault.text, "    ")
-        lines += wrapped(f"Here: {fault.ours}", "    ")
+        if whole:
+            lines += wrapped(fault.text, "    ")
+            lines += wrapped(f"Here: {fault.ours}", "    ")
     return lines

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..config.resolve import shown
+from ...datasets.value_words import written
 from ..config.schema import leaves
 from ..terminal import two_columns
 
@@ -16,7 +16,7 @@ def setting_lines(values: Mapping[str, Any]) -> list[str]:
     rows = []
     for key, value in _flat(values, fields).items():
         meaning = fields[key].description if key in fields else None
-        rows.append((f"{key} = {shown(value)}", meaning or ""))
+        rows.append((f"{key} = {written(value)}", meaning or ""))
     return two_columns(rows or [("none", "")], "    ")
 
 

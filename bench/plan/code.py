@@ -29,7 +29,11 @@ ENCODING = (f"{PACKAGE}.bench.score.evaluate", f"{PACKAGE}.datasets.video.transf
 SCORING = (*ENCODING, f"{PACKAGE}.leaderboard.statistics.run_metrics")
 # words to users and from them: they are on every way and decide nothing
 SILENT = frozenset(
-    f"{PACKAGE}.bench.{name}" for name in ("errors", "plugin_errors", "stopping", "terminal")
+    f"{PACKAGE}.{name}"
+    for name in (
+        *("bench.errors", "bench.plugin_errors", "bench.stopping", "bench.terminal"),
+        "datasets.value_words",
+    )
 )
 
 

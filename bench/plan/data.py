@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from ...datasets.errors import DatasetError
+from ...datasets.errors import DatasetError, escaped
 from ...datasets.roots import Roots, parse_roots
 from ...protocols.base import Protocol
 from ...protocols.family import family_of
 from ...protocols.split import Data, Plan
+from ..config.flags import check_words
 from ..config.schema import DataSource, RunConfig
 from ..errors import UserError, did_you_mean
 
@@ -45,7 +47,8 @@ def roots_of(source: DataSource, protocol: Protocol) -> Roots:
     Raises:
         UserError: two folders for one dataset.
     """
-    return _parsed(_words(source), protocol.dataset if protocol.datasets else "")
+    words = source.roots if protocol.needs_root else _words(source)
+    return _parsed(words, protocol.dataset if protocol.datasets else "")
 
 
 def _words(source: DataSource) -> list[str]:
@@ -69,9 +72,15 @@ def check_settings(config: RunConfig, protocol: Protocol) -> None:
     given = bool(source.root or source.roots)
     if given and not protocol.needs_root and not protocol.datasets:
         raise UserError(f"protocol {id} makes its own videos and takes no --data")
-    if protocol.needs_root and (source.root is None or source.roots):
-        raise UserError(f"protocol {id} needs --data: the folder of your videos")
-    check_folders(_words(source), protocol.datasets)
+    if protocol.needs_root and source.root is None:
+        raise UserError(
+            f"protocol {id} needs --data: the folder of your videos, as DIR or NAME=DIR"
+        )
+    if protocol.needs_root:
+        check_own(source.root)
+    check_folders(source.roots if protocol.needs_root else _words(source), protocol.datasets)
+    if source.name and not protocol.needs_root:
+        raise UserError(f"data.name is for protocols on videos of your own, and {id} is none")
     if not protocol.datasets:
         for flag, value, usual in (
             ("--class-names", source.class_names, "official"),
@@ -83,6 +92,18 @@ def check_settings(config: RunConfig, protocol: Protocol) -> None:
                 raise UserError(f"{flag} is for protocols on published datasets, and {id} is none")
     if not family_of(protocol.family).ties and config.eval.tie_rule != "pessimistic":
         raise UserError(f"--tie-rule is for retrieval; {id} has classes, where ties count as wrong")
+
+
+def check_own(root: str | None) -> None:
+    """Refuse a folder or CSV of a user's own that is not there.
+
+    Raises:
+        UserError: names it.
+    """
+    if not (root or "").strip():
+        raise UserError("--data is empty: give the folder of your videos")
+    if not os.path.lexists(root or ""):
+        raise UserError(f"--data {escaped(root or '')} does not exist")
 
 
 def check_folders(words: Sequence[str], own: Iterable[str] = ()) -> None:
@@ -97,6 +118,7 @@ def check_folders(words: Sequence[str], own: Iterable[str] = ()) -> None:
     from ...datasets.catalog import PUBLISHED
     from ...datasets.repositories import REPOSITORIES
 
+    check_words(words)
     given = _parsed(words)
     for folder in [*given.given.values(), *([given.common] if given.common else [])]:
         if not folder.exists():
@@ -118,7 +140,7 @@ def check_coverage(lists: Plan, protocol: Protocol, config: RunConfig) -> None:
     """
     if not config.data.videos or not protocol.datasets:
         return
-    for split in (*lists.evaluate, *(s for s in (lists.train, lists.source) if s)):
+    for split in lists.splits:
         missing = split.missing
         where = roots_of(config.data, protocol).find(split.dataset)
         of = f"{len(missing):,} of the {len(split.samples):,} videos of {split.name} ({split.dataset})"

@@ -104,11 +104,11 @@ def _training(dataset: str, data: Data) -> Listing:
 
 def own_lists(protocol: Protocol, data: Data, seeds: Iterable[int]) -> list[tuple[str, Split]]:
     """The training lists of a protocol itself, each once, with their variants."""
-    data = replace(data, videos=False, needs=frozenset(("target",)))
+    data = replace(data, videos=False, contents=False, needs=frozenset(("target",)))
     found: dict[str, tuple[str, Split]] = {}
     for variant in protocol.variants:
         for seed in seeds:
-            train = protocol.plan(variant, seed, data).train
+            train = protocol.full_plan(variant, seed, data).train
             if train is not None:
                 found.setdefault(train.digest(), (variant, train))
     return list(found.values())

@@ -13,6 +13,7 @@ from typing import Any
 from ...protocols.base import Protocol
 from ...protocols.family import TARGETS
 from ...protocols.metric import Metric
+from ...protocols.own import Told
 from ...protocols.split import Data, Plan, Sample, Split
 from ..errors import RunFailed, UserError
 from ..plugin_errors import at_work
@@ -35,8 +36,13 @@ def variants_of(protocol: Protocol) -> tuple[str, ...]:
     return tuple(names)
 
 
-def planned_lists(protocol: Protocol, variant: str, seed: int, data: Data) -> Plan:
-    """What a protocol plans for a variant and a seed.
+def planned_lists(
+    protocol: Protocol, variant: str, seed: int, data: Data, told: Told | None = None
+) -> Plan:
+    """What a protocol plans for a variant and a seed; of a user's own videos with the digests of files.
+
+    Args:
+        told: called with how many files were read, and how many are to be.
 
     Raises:
         UserError: it is no plan, or lists that no score could be right on; the list and video are named.
@@ -58,7 +64,7 @@ def planned_lists(protocol: Protocol, variant: str, seed: int, data: Data) -> Pl
     names = [split.name for split in lists.evaluate]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise UserError(f"{where} has two splits {twice[0]!r}; each needs a name of its own")
-    return lists
+    return protocol.filled(lists, data, told)
 
 
 def check_split(split: Split, protocol: Protocol) -> None:

@@ -26,6 +26,7 @@ from .code import encoding_code, scoring_code
 from .data import check_coverage, data_of
 from .lists import digest_of, planned_lists
 from .prompts import ensembling_of, templates_of
+from .reading import reading_files
 from .stage_checks import check_learning, facts_of, stages_of, version_of
 from .stages import StagePlan, plan_stages
 
@@ -158,7 +159,8 @@ def _checked_lists(
     config: RunConfig, protocol: Protocol, variant: str, seed: int, data: Data
 ) -> Plan:
     """The lists of the run, with enough videos, cut to data.limit."""
-    lists = planned_lists(protocol, variant, seed, data)
+    with reading_files() as told:
+        lists = planned_lists(protocol, variant, seed, data, told)
     check_coverage(lists, protocol, config)
     return limited(lists, config.data.limit)
 
@@ -228,9 +230,11 @@ def preprocessing(resolved: Resolved, method: Method) -> Preprocess:
     backbone = getattr(method, "backbone", None)
     size = wanted.size or (backbone.image_size if backbone else 224)
     if backbone is not None and size != backbone.image_size:
-        name = resolved.config.backbone.name
+        name, right = resolved.config.backbone.name, backbone.image_size
+        also = f" and preprocess.resize={right}" if wanted.resize and wanted.resize < right else ""
         raise UserError(
-            f"preprocess.size {size}: the backbone {name} has positions for {backbone.image_size} pixels"
+            f"preprocess.size {size}: the backbone {name} has positions for {right} pixels; "
+            f"set preprocess.size={right}{also}"
         )
     clip = wanted.normalise == "clip"
     if views.sampling == "linspace" and views.clips > 1:

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from ...leaderboard.record.arrays import CONTENT_DIGITS
+from ...protocols.audit import classes_seen
 from ...protocols.base import Protocol
 from ...protocols.metric import Metric
 from ...protocols.split import Outcome, Split, digest
@@ -16,6 +18,8 @@ from ..plan.lists import check_headline, metrics_of
 from ..plan.plan import RunPlan
 from ..plugin_errors import at_work
 from ..score.evaluate import Scored
+
+_NAMED = 100  # ids of videos whose frames are repeated
 
 
 def metric_blocks(protocol: Protocol, scored: dict[str, Scored], tie_rule: str) -> list[Metric]:
@@ -64,24 +68,44 @@ def exposure(plan: RunPlan) -> dict[str, Any]:
     own = plan.identity.backbone.name in ("none", "shapes-tiny")
     dataset, named = plan.protocol.dataset, plan.resolved.config.data.trained_on
     complete = own and plan.identity.init is None and not named
-    audits = audits_of(plan)
+    audits = [audit.as_dict() for audit in audits_of(plan)]
     data = {stage: [f"{s.dataset or dataset}:{s.name}"] for stage, s in lists.items()}
     return {
         "training_data": data | ({"checkpoint": list(named)} if named else {}),
-        "class_overlap": sorted({c.class_name for a in audits for c in a.classes})
-        if complete or audits
-        else None,
+        "class_overlap": classes_seen(audits) if complete or audits else None,
         "declared": "full" if complete else "partial" if audits else "unknown",
-        "audits": [audit.as_dict() for audit in audits],
+        "audits": audits,
     }
 
 
-def prediction_arrays(outcomes: Mapping[str, Outcome]) -> dict[str, dict[str, np.ndarray]]:
+def prediction_arrays(
+    outcomes: Mapping[str, Outcome], contents: bool = False
+) -> dict[str, dict[str, np.ndarray]]:
     """Arrays for `save_predictions`: what is right, scores, and what videos share a source.
 
     Of captions `captions` counts those of each video; they are the columns of the scores, in order.
+
+    Args:
+        contents: also the beginning of the digest of each video's file, as far as they are known.
     """
-    return {name: _arrays(outcome) for name, outcome in outcomes.items()}
+    arrays = {name: _arrays(outcome) for name, outcome in outcomes.items()}
+    for name, outcome in outcomes.items() if contents else ():
+        digests = [sample.content[:CONTENT_DIGITS] for sample in outcome.samples]
+        if any(digests):
+            arrays[name]["content"] = np.array(digests)
+    return arrays
+
+
+def short_videos(scored: Mapping[str, Scored]) -> dict[str, Any]:
+    """Where some videos have fewer frames than wanted: how many of each split, and the first ids."""
+    short = {name: part.short for name, part in scored.items() if part.short}
+    named = {name: {"number": len(ids), "ids": ids[:_NAMED]} for name, ids in short.items()}
+    return {"repeated_frames": named} if named else {}
+
+
+def has_files(protocol: Protocol) -> bool:
+    """Whether videos of a protocol are files of others, which may be other ones elsewhere."""
+    return bool(protocol.datasets or protocol.needs_root)
 
 
 def _arrays(outcome: Outcome) -> dict[str, np.ndarray]:

@@ -13,7 +13,7 @@ from ..config.resolve import Resolved
 from ..plan.plan import preprocessing
 from ..plugin_errors import at_work
 from ..score.evaluate import class_features, require_finite, view_scores
-from ..terminal import console
+from ..terminal import console, warn
 from .session import Session
 
 
@@ -35,6 +35,9 @@ def rank(
         FrameSampler(config.views.sampling, config.views.frames),
         reader=config.data.reader,
     )
+    if clip.count < config.views.frames:
+        have = "1 frame" if clip.count == 1 else f"{clip.count} frames"
+        warn(f"the video has {have}, and {config.views.frames} are wanted: frames are repeated")
     frames = torch.from_numpy(preprocessing(resolved, method).evaluate(clip.frames)).to(where)
     with torch.inference_mode():
         text = class_features(method, names, config.prompts)

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from ...datasets.value_words import in_words
 from ...leaderboard.record.identity import changed_paths, identity_changes, plain
 from ...leaderboard.record.record import Record
 from .. import registry
-from ..config.flags import data_flags
+from ..config.flags import check_words, data_flags, given, own_folder
 from ..config.resolve import Resolved
 from ..config.schema import RunConfig, schema_for
 from ..errors import UserError
@@ -79,6 +80,7 @@ class Again(Session):
             UserError: the run is there already, or failed again. KeyboardInterrupt: stopped.
         """
         from . import show
+        from .hours import hours_words
         from .run import Execution
 
         self.store.check_writable()
@@ -92,7 +94,7 @@ class Again(Session):
         plan, report = self.plan()
         device = self.device()
         console.rule(f"{identity.method.name} on {identity.protocol.id}  run {plan.run_id}")
-        show.announce(plan, str(device))
+        show.announce(plan, str(device), hours_words(self.store, plan, device))
         try:
             return Execution(plan, self.store, device, self._origin(), report).do()
         except KeyboardInterrupt as stop:
@@ -116,11 +118,20 @@ def resolved_again(record: Record, here: Here) -> Resolved:
     config["seeds"] = [record.seed if record.seed is not None else seeds[0]]
     config["eval"]["patching"] = [record.identity.eval.patching or 0.0]
     config["data"] |= {"root": None, "roots": []}
-    for key, value in {**data_flags(list(here.data)), **here.files}.items():
+    for key, value in {**_data_flags(record, here), **here.files}.items():
         section, _, name = key.rpartition(".")
         (config.setdefault(section, {}) if section else config)[name] = value
     checked = _checked(schema, config, record).model_dump()
     return Resolved(RunConfig.model_validate(checked), dict(record.command.config_sources))
+
+
+def _data_flags(record: Record, here: Here) -> dict[str, Any]:
+    """What --data says, as config keys; of videos of one's own the name stays that of the record."""
+    if not registry.protocol(record.identity.protocol.id, here.plugins).needs_root:
+        return data_flags(list(here.data))
+    check_words(here.data)
+    name = record.command.config_resolved["data"].get("name")
+    return given({"data.root": own_folder(here.data, name, any_name=True)})
 
 
 def _checked(schema: type[RunConfig], config: dict[str, Any], record: Record) -> RunConfig:
@@ -128,10 +139,9 @@ def _checked(schema: type[RunConfig], config: dict[str, Any], record: Record) ->
     try:
         return schema.model_validate(config)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, first["loc"]))
         raise UserError(
-            f"the configuration of run {record.run_id} is none of this version: {key}: {first['msg']}"
+            f"the configuration of run {record.run_id} is none of this version: "
+            f"{in_words(error, schema, most=1)}"
         ) from None
 
 

@@ -244,7 +244,8 @@ class Execution:
         metrics = blocks.metric_blocks(plan.protocol, scored, plan.resolved.config.eval.tie_rule)
         trained = {sample.id for planned in plan.stages for sample in planned.split.samples}
         predictions = save_predictions(
-            self.folder / "predictions.npz", blocks.prediction_arrays(outcomes)
+            self.folder / "predictions.npz",
+            blocks.prediction_arrays(outcomes, blocks.has_files(plan.protocol)),
         )
         videos = sum(len(part.ids) for part in scored.values())
         spent = self.seconds.get("decode", 0.0) + self.seconds.get("encode", 0.0)
@@ -312,6 +313,7 @@ class Execution:
                 "texts_cut": getattr(getattr(plan.method, "backbone", None), "truncated", 0),
                 "on_bad_video": config.data.on_bad_video,
                 "salvaged_ids": sorted(i for part in scored.values() for i in part.damaged),
+                **blocks.short_videos(scored),
             },
         }
 
@@ -336,6 +338,8 @@ def _readable(samples: list[Sample], reader: str, bar: Progress) -> list[Sample]
 def _without_paths(config: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
     """The config with folders and files cut to their last part; options are those of the identity."""
     cut = {**config, "data": dict(config["data"]), "backbone": dict(config["backbone"])}
+    if cut["data"].get("name") is None:  # as in records of before it
+        cut["data"].pop("name", None)
     cut["data"]["roots"] = [_last(word) for word in cut["data"]["roots"]]
     cut["options"] = {key: options[key] for key in config["options"]}
     for block, key in (

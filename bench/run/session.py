@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,8 +11,9 @@ from ...leaderboard.record.store import RunStore
 from ...protocols.lists import forget
 from ..config.resolve import Resolved
 from ..errors import RunFailed, UserError
-from ..plan.data import check_settings, data_of
+from ..plan.data import check_coverage, check_settings, data_of
 from ..plan.lists import planned_lists, variants_of
+from ..plan.needs import check_there
 from ..plugin_errors import at_work
 from ..registry import card, check_files, resolve
 from ..registry import protocol as find_protocol
@@ -56,6 +58,8 @@ class Session:
         check_settings(resolved.config, self.protocol)
         self._check_declared()
         self.device_name = device
+        self.whole = False
+        self._told: list[tuple[str, str]] | None = None  # of a dry run, what was printed last
 
     def _check_declared(self) -> None:
         """Read what --trained-on names before any work; a word that names nothing is a ProtocolError."""
@@ -64,12 +68,13 @@ class Session:
 
             declared_lists(self.resolved.config, self.protocol)
 
-    def run(self, dry: bool) -> None:
-        """Do all the work, or only print what it would be.
+    def run(self, dry: bool, whole: bool = False) -> None:
+        """Do all the work, or only print what it would be, with `whole` every setting too.
 
         Raises:
             UserError: see its message; finished records stay.
         """
+        self.whole = whole
         forget()  # a list that was read before may be another one now
         self._look()
         if not dry:
@@ -80,6 +85,8 @@ class Session:
         for variant, seed, ratio in product(
             self.protocol.variants, config.seeds, config.eval.patching
         ):
+            if not seen:
+                self._look_before_fetching(variant, seed, ratio)
             plan, report = self._plan(variant, seed, ratio)
             if plan.run_id in seen:
                 which = f"seed {seed}, patching {ratio:g}" if ratio else f"seed {seed}"
@@ -97,14 +104,16 @@ class Session:
     def _look(self) -> None:
         """Read the tested lists before torch is imported: what is wrong with them is then said at once."""
         config = self.resolved.config
-        data = data_of(config, self.protocol, ())
-        planned_lists(self.protocol, variants_of(self.protocol)[0], config.seeds[0], data)
+        check_there(config, self.protocol, card(config.method, self.plugins))
+        data = replace(data_of(config, self.protocol, ()), contents=False)
+        lists = planned_lists(self.protocol, variants_of(self.protocol)[0], config.seeds[0], data)
+        check_coverage(lists, self.protocol, config)
 
     def _check_plans(self, first: RunPlan) -> None:
         """Plan every variant and seed before the first one starts, so that none is refused hours later."""
         config = self.resolved.config
         needs = {planned.stage.data for planned in first.stages}
-        data = data_of(config, self.protocol, needs)
+        data = replace(data_of(config, self.protocol, needs), contents=False)
         for variant, seed in product(self.protocol.variants, config.seeds):
             planned_lists(self.protocol, variant, seed, data)
 
@@ -112,14 +121,18 @@ class Session:
         self, plan: RunPlan, report: LoadReport | None, device: torch.device, dry: bool
     ) -> None:
         from . import show
+        from .hours import hours_words
         from .run import Execution
 
         title = f"{plan.identity.method.name} on {self.protocol.id}"
         run = f"run {plan.run_id}" if self.resolved.config.data.videos else "lists only"
         console.rule(f"{title}  {plan.lists.variant}  seed {plan.seed}  {run}")
-        show.announce(plan, str(device))
+        hours = hours_words(self.store, plan, device)
+        lines = show.announce(plan, str(device), hours, self._told)
         if dry:
-            show.settings(plan)
+            if self._told is None:
+                show.settings(plan, self.whole)
+            self._told = lines
             return
         work = Execution(plan, self.store, device, self._origin(), report)
         if not work.wanted(self.if_exists):
@@ -132,8 +145,23 @@ class Session:
             console.print(f"{str(stop) or 'stopped'}; the same command goes on from there")
             raise
 
-    def method(self, seed: int) -> tuple[Method, Init]:
-        """The method with its starting weights, and (init block, load report) of the checkpoint."""
+    def _look_before_fetching(self, variant: str, seed: int, ratio: float) -> None:
+        """Plan with random weights where the right ones have to be fetched: lists come first."""
+        from ...methods.backbone import has_weights
+
+        config = self.resolved.config
+        weights = config.backbone.pretrained
+        if not card(config.method, self.plugins).backbone or not config.data.videos:
+            return
+        if not has_weights(config.backbone.name, weights):
+            self._plan(variant, seed, ratio, "none")
+
+    def method(self, seed: int, weights: str | None = None) -> tuple[Method, Init]:
+        """The method with its starting weights, and (init block, load report) of the checkpoint.
+
+        Args:
+            weights: those of the backbone, if not the configured ones.
+        """
         import torch
 
         from ...methods.build import build_method, method_class
@@ -147,7 +175,7 @@ class Session:
                 method = build_method(
                     config.method,
                     config.backbone.name if needs else None,
-                    self._weights() if needs else None,
+                    (weights or self._weights()) if needs else None,
                     **config.options,
                 )
         except ValueError as error:  # a method's own check of its options
@@ -164,10 +192,12 @@ class Session:
             return "none"
         return self.resolved.config.backbone.pretrained or "none"
 
-    def _plan(self, variant: str, seed: int, patching: float) -> tuple[RunPlan, LoadReport | None]:
+    def _plan(
+        self, variant: str, seed: int, patching: float, weights: str | None = None
+    ) -> tuple[RunPlan, LoadReport | None]:
         from ..plan.plan import make_plan
 
-        method, (init, report) = self.method(seed)
+        method, (init, report) = self.method(seed, weights)
         plan = make_plan(
             self.resolved,
             self.protocol,

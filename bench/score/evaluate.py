@@ -42,6 +42,7 @@ class Scored:
         scores: float32 [N, K], K classes, or the captions of these videos. cosines: the same as cosines.
         unreadable: id -> why; damaged: ids read only as far as they go.
         index_digest: SHA-256 over the frame indices read. seconds: decode and encode.
+        short: ids of videos with fewer frames than a clip wants, so that frames are repeated.
         reused: videos whose features were found. probes: name -> scores [N, K] on changed frames.
     """
 
@@ -54,6 +55,7 @@ class Scored:
     index_digest: str
     seconds: dict[str, float] = field(default_factory=dict)
     reused: int = 0
+    short: list[str] = field(default_factory=list)
     probes: dict[str, NDArray[np.float32]] = field(default_factory=dict)
 
     @property
@@ -269,7 +271,7 @@ def _scored(
 ) -> Scored:
     """The rows of the videos that could be read; of captions, theirs only."""
     kept = [n for n in range(len(samples)) if n in reading.indices]
-    chosen = [samples[n] for n in kept]
+    chosen = [reading.known_by(n) for n in kept]
     columns = np.ones(table.size[1], bool)
     if split.kind == "captions":
         owner = np.repeat(np.arange(len(samples)), [len(s.captions) for s in samples])
@@ -289,6 +291,7 @@ def _scored(
         index_digest=reading.index_digest(),
         seconds=seconds,
         reused=reading.reused,
+        short=[samples[n].id for n in reading.short],
         probes=found,
     )
 

@@ -25,6 +25,7 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
+from ...datasets.contents import digest_of
 from ...datasets.video.read import reader_version
 from ...methods.checkpoint import tensors_digest
 from ...protocols.split import digest
@@ -75,8 +76,7 @@ def content_key(path: str | os.PathLike[str]) -> str:
     Raises:
         OSError: the file cannot be read.
     """
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return digest_of(path)
 
 
 def text_key(texts: Sequence[str], templates: int = 1) -> str:

@@ -6,17 +6,19 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.utils.data import Dataset
 
+from ...datasets.contents import digests_of
 from ...datasets.video.read import VideoError, read_clip
 from ...datasets.video.sampling import FrameSampler
 from ..errors import RunFailed
 from ..loading import batches, loader, on_bad
 from .feature_rows import finite, rows
-from .feature_store import Encoded, FeatureStore, content_key
+from .feature_store import Encoded, FeatureStore
 
 if TYPE_CHECKING:
     from ...datasets.video.transforms import Preprocess
@@ -94,7 +96,9 @@ class Reading:
         for start in range(0, len(self.samples), _AT_ONCE):
             clock = time.perf_counter()
             places = range(start, min(start + _AT_ONCE, len(self.samples)))
-            self._keys |= {place: key for place in places if (key := self._key(place))}
+            # of a file without a digest the reader will say what is wrong with it
+            digests = digests_of([self.samples[place].path for place in places])
+            self._keys |= {p: key for p, key in zip(places, digests, strict=True) if key}
             keys = {place: self._keys[place] for place in places if place in self._keys}
             stored = self.store.get(list(dict.fromkeys(keys.values())))
             hits = [place for place, key in keys.items() if key in stored]
@@ -147,6 +151,14 @@ class Reading:
                 entries[self._keys[place]] = entry
         self.store.put(entries)
 
+    @property
+    def short(self) -> list[int]:
+        """Places of videos with fewer frames than a clip wants, so that frames are repeated."""
+        wanted = self.config.views.frames  # every rule reads the last frame of a shorter video
+        return [
+            place for place, indices in sorted(self.indices.items()) if max(indices) + 1 < wanted
+        ]
+
     def index_digest(self) -> str:
         """SHA-256 over the frames read, in the order of the list."""
         found = hashlib.sha256()
@@ -159,12 +171,10 @@ class Reading:
         if damaged:
             self.damaged.add(place)
 
-    def _key(self, place: int) -> str | None:
-        path = self.samples[place].path
-        try:
-            return content_key(path) if path else None
-        except OSError:  # the reader will say what is wrong with it
-            return None
+    def known_by(self, place: int) -> Sample:
+        """The sample at a place, with the digest of its file where that is known."""
+        sample = self.samples[place]
+        return sample if sample.content else replace(sample, content=self._keys.get(place, ""))
 
 
 def _allowed(error: str, config: RunConfig) -> str:

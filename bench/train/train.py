@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import logging
 import os
 import random
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from .stream import TrainStream
 
 LAST = "last.pth"
+LOGS = "log"
 
 
 class TrainingDiverged(RunFailed):
@@ -83,8 +86,9 @@ class _Runner(Runner):  # type: ignore[misc]
         return model
 
     def resume(self, filename: str, *args: Any, **kwargs: Any) -> None:
-        """Go on from a checkpoint, which is read to the CPU first."""
-        super().resume(filename, *args, **{**kwargs, "map_location": "cpu"})
+        """Go on from a checkpoint, which is read to the CPU first; mmengine prints where it lies."""
+        with contextlib.redirect_stdout(io.StringIO()):
+            super().resume(filename, *args, **{**kwargs, "map_location": "cpu"})
 
 
 @LOOPS.register_module(name="StreamLoop", force=True)
@@ -269,7 +273,7 @@ def train_stage(
     resuming = (folder / LAST).is_file()
     runner = _Runner(
         model=_Trainable(method, texts, len(stream.planned.templates)),
-        work_dir=str(folder / "log"),
+        work_dir=str(folder / LOGS),
         train_dataloader=loader(
             stream, stream.config.data.workers, FromStep(len(stream)), batch_size=None
         ),

@@ -97,7 +97,7 @@ def _train(
     device: torch.device,
     tell: Tell,
 ) -> None:
-    from .train import LAST, train_stage
+    from .train import LAST, LOGS, train_stage
 
     method = plan.method.to(device)
     stream = TrainStream(planned, samples, plan.resolved.config, plan.preprocess, plan.seed)
@@ -123,6 +123,7 @@ def _train(
     maker = {"method": planned.method["name"], "stage": planned.stage.name}
     _save(learned(method, so_far), folder / FINAL, maker)
     (folder / LAST).unlink(missing_ok=True)
+    shutil.rmtree(folder / LOGS, ignore_errors=True)  # the runner's own, one a try; ours is log.csv
 
 
 def _check_space(folder: Path, method: Method, planned: StagePlan) -> None:
@@ -146,7 +147,24 @@ def _save(state: dict[str, Tensor], path: Path, maker: dict[str, str]) -> None:
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
         save_file(state, temporary, maker)
+        _sort_metadata(temporary)
         os.replace(temporary, path)
     except Exception as error:
         temporary.unlink(missing_ok=True)
         raise RunFailed(f"cannot write the weights to {path}: {error}") from None
+
+
+def _sort_metadata(path: Path) -> None:
+    """Put the file's own words in one order: safetensors writes them in another one each time.
+
+    Equal tensors are then equal files, which have one digest where they are given as a checkpoint.
+    """
+    with path.open("r+b") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length))
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+        text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+        if len(text) > length:
+            raise ValueError("its header grew")  # sorted, it is as long as before
+        file.seek(8)
+        file.write(text.ljust(length))

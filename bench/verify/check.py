@@ -79,7 +79,8 @@ def verify_file(path: Path, data: Sequence[str] = (), plugins: Sequence[str] = (
             result.problems.append("there are no predictions to compute its metrics from")
             return result
     except StoreError as error:
-        result.problems.append(str(error))
+        # the line begins with the file
+        result.problems.append(str(error).removeprefix(f"{path}: "))
         return result
     result.known = lists = known_here(record, data, plugins)
     result.rebuilt = Rebuilt(record, arrays, lists.splits, read.version)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any, get_args
 
 from ...leaderboard.record.record import Record
+from ...protocols.audit import classes_seen
 from ...protocols.base import Protocol
 from ...protocols.family import family_of
 from ...protocols.published import Published
@@ -145,9 +146,7 @@ def _exposure(record: Record) -> Iterator[str]:
     if record.identity.train is not None and not exposure.audits:
         yield "it has no audit of what it was trained on"
     try:
-        found = sorted(
-            {entry["class_name"] for audit in exposure.audits for entry in audit["classes"]}
-        )
+        found = classes_seen(exposure.audits)
     except (KeyError, TypeError):
         yield "its audits are none that a run writes"
         return

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from pydantic import ValidationError
 
 from ...datasets.errors import DatasetError
+from ...datasets.value_words import complaints
+from ...leaderboard.record.arrays import CONTENT_DIGITS
+from ...leaderboard.record.files import StoreError
 from ...leaderboard.record.record import Record
 from ...protocols.base import Protocol, ProtocolError
 from ...protocols.measure import target_of
 from ...protocols.prompts import templates
 from ...protocols.shapes import ShapesProtocol
 from ...protocols.split import Outcome, Plan, Sample, Split, digest
-from ..config.flags import data_flags
+from ..config.flags import data_flags, is_named, own_folder
 from ..config.resolve import RECIPE
 from ..config.schema import DataSource, RunConfig
 from ..errors import UserError, one_line
+from ..find_runs import read_record
 from ..plan.data import BOTH, check_folders, data_of
 from ..registry import BUILT_IN, card, entries
 from ..registry import protocol as find_protocol
@@ -51,12 +57,18 @@ class Known:
     problems: tuple[str, ...] = ()
 
 
+_BY_NAME = "files not compared: it was made when own videos were known by their names alone"
+
+
 class _Wrong(ValueError):
     """What a record says and cannot be, wherever the lists are."""
 
 
-def check_data(words: Sequence[str], plugins: Sequence[str]) -> None:
+def check_data(words: Sequence[str], plugins: Sequence[str], records: Sequence[Path] = ()) -> None:
     """Refuse words of --data that name nothing, before they are taken for lists that are lacking.
+
+    Args:
+        records: files, whose names of own videos may stand in NAME=DIR.
 
     Raises:
         UserError: two folders without an id, one that is not there, an id that no dataset has.
@@ -65,7 +77,17 @@ def check_data(words: Sequence[str], plugins: Sequence[str]) -> None:
     known = entries("protocols", plugins).values() if words else ()
     others = [entry.id for entry in known if entry.origin != BUILT_IN and entry.error is None]
     own = [dataset for id in others for dataset in find_protocol(id, plugins).datasets]
-    check_folders(words, own)
+    check_folders(words, own + (_own_names(records) if any(map(is_named, words)) else []))
+
+
+def _own_names(records: Sequence[Path]) -> list[str]:
+    """What records call videos of a user's own."""
+    names: dict[str, None] = {}
+    for path in records:
+        with suppress(StoreError):  # it is reported when it is verified
+            data = read_record(path).record.command.config_resolved.get("data", {})
+            names |= {str(data["name"]): None} if data.get("name") else {}
+    return list(names)
 
 
 def known_here(record: Record, data: Sequence[str], plugins: Sequence[str]) -> Known:
@@ -89,7 +111,9 @@ def _lists(record: Record, data: Sequence[str], plugins: Sequence[str]) -> Known
     away, other = _away(protocol), protocol.version != identity.version
     versions = f"version {identity.version} of {identity.id}, and here is {protocol.version}"
     made = f"lists not compared: it was made by {versions}"
-    if away and not data:
+    said = record.command.config_resolved.get("data", {})
+    here = own_folder(data, said.get("name")) if protocol.needs_root else data
+    if away and not here:
         where = "lists not compared: give their folders with --data"
         return Known(protocol, notes=(made if other else where,))
     if identity.variant not in protocol.variants:
@@ -103,7 +127,15 @@ def _lists(record: Record, data: Sequence[str], plugins: Sequence[str]) -> Known
             return Known(protocol, notes=(f"lists not compared: {one_line(error)}",))
         reason = str(error) if isinstance(error, _Wrong) else one_line(error)
         return Known(protocol, problems=(f"its lists cannot be made: {reason}",))
-    return Known(protocol, digest=known.digest, notes=(made,)) if other else known
+    if other:
+        return Known(protocol, digest=known.digest, notes=(made,))
+    return known if _by_bytes(record, protocol) else replace(known, notes=(_BY_NAME,))
+
+
+def _by_bytes(record: Record, protocol: Protocol) -> bool:
+    """Whether a record knows its videos by their files, as one of own videos does unless it is old."""
+    keys = record.predictions.keys if record.predictions else ()
+    return not protocol.needs_root or any(key.endswith("/content") for key in keys)
 
 
 def _away(protocol: Protocol) -> bool:
@@ -115,7 +147,8 @@ def _planned(record: Record, protocol: Protocol, words: Sequence[str]) -> Known:
     """The lists of the record's protocol, with the settings that the record names."""
     identity = record.identity.protocol
     config = _config(record, protocol, words)
-    plan, had = _plan(record, protocol, config)
+    contents = _by_bytes(record, protocol)
+    plan, had = _plan(record, protocol, config, contents)
     # prompts that a method's recipe brings are no part of the protocol
     recipe = record.command.config_sources.get("prompts") == RECIPE
     views = {**identity.views.model_dump(), "merge": identity.views.merge.removeprefix("mean-")}
@@ -125,7 +158,9 @@ def _planned(record: Record, protocol: Protocol, words: Sequence[str]) -> Known:
         plan.k_shot,
         _trained(record, plan, had),
         protocol.digest(
-            data_of(config, protocol, ()), None if recipe else identity.templates, views
+            replace(data_of(config, protocol, ()), contents=contents),
+            None if recipe else identity.templates,
+            views,
         ),
     )
 
@@ -134,28 +169,37 @@ def _config(record: Record, protocol: Protocol, words: Sequence[str]) -> RunConf
     """A configuration that plans the record's lists; _Wrong: the record's settings are none."""
     said: Mapping[str, Any] = record.command.config_resolved.get("data", {})
     settings = {key: said[key] for key in _SETTINGS if key in said}
-    if _away(protocol):
+    if protocol.needs_root:
+        settings["root"] = own_folder(words, said.get("name"))
+    elif protocol.datasets:
         flags = data_flags(list(words))
         settings |= {key.removeprefix("data."): value for key, value in flags.items()}
         settings["videos"] = False
     try:
         source = DataSource.model_validate(settings)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise _Wrong(f"data.{first['loc'][0]} of its configuration: {first['msg']}") from None
+        key, text = next(iter(complaints(error, DataSource).items()))
+        raise _Wrong(f"data.{key} of its configuration: {text}") from None
     return RunConfig(method=record.identity.method.name, protocol=protocol.id, data=source)
 
 
-def _plan(record: Record, protocol: Protocol, config: RunConfig) -> tuple[Plan, frozenset[str]]:
+def _plan(
+    record: Record, protocol: Protocol, config: RunConfig, contents: bool
+) -> tuple[Plan, frozenset[str]]:
     """The record's lists, those of its training as far as they are to be had, and which were asked for."""
+
+    def planned(needs: frozenset[str]) -> Plan:
+        data = replace(data_of(config, protocol, needs), contents=contents)
+        return protocol.full_plan(record.variant, seed, data)
+
     seed = 1 if record.seed is None else record.seed
     wanted = () if _training_list(record) is None else (BOTH, frozenset(("target",)))
     for needs in wanted:
         try:
-            return protocol.plan(record.variant, seed, data_of(config, protocol, needs)), needs
+            return planned(needs), needs
         except (ProtocolError, DatasetError):
             continue
-    return protocol.plan(record.variant, seed, data_of(config, protocol, ())), frozenset()
+    return planned(frozenset()), frozenset()
 
 
 def _training_list(record: Record) -> str | None:
@@ -288,5 +332,20 @@ def _list(rebuilt: Rebuilt, name: str, planned: Split) -> Iterator[str]:
         number = len(planned.samples)
         if data.n_expected != number:
             yield f"n_expected of {name} is {data.n_expected}, and its list has {number} videos"
-        if data.manifest_digest != planned.digest():
+        if changed := _other_files(rebuilt.arrays[name], planned):
+            yield f"other files than those of the run are here, of {name}: {_few(changed)}"
+        elif data.manifest_digest != planned.digest():
             yield f"manifest_digest of {name} is not that of the protocol's list"
+
+
+def _other_files(part: Mapping[str, np.ndarray], planned: Split) -> list[str]:
+    """Ids of the videos whose files are not those of the predictions, as far as both are known."""
+    if "content" not in part:
+        return []
+    here = {sample.id: sample.content[:CONTENT_DIGITS] for sample in planned.samples}
+    pairs = zip(part["ids"].tolist(), part["content"].tolist(), strict=True)
+    return [id for id, said in pairs if said and here.get(id) and said != here[id]]
+
+
+def _few(ids: Sequence[str]) -> str:
+    return ", ".join(ids[:3]) + (f" and {len(ids) - 3:,} more" if len(ids) > 3 else "")

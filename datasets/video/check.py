@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from ..files import open_regular
 from ..shapes.store import CacheError
 from .error import out_of_time
 from .pyav import open_video
@@ -28,6 +29,7 @@ from .read import VideoError, read_clip, reader_version
 
 SECONDS = 300.0  # for one video
 GRACE = 20.0  # more, until the process is ended from outside
+RULES = "rules 2"  # of what counts as whole; older verdicts know nothing of stated durations
 LARGE = 1 << 28  # bytes of the frames of a video that a process may hold at once
 _READY = "ready"
 
@@ -68,7 +70,7 @@ class VerdictFile:
             CacheError: it cannot be read.
         """
         self.path = path
-        self._reader = reader_version("pyav")
+        self._reader = f"{reader_version('pyav')}, {RULES}"
         self._known: dict[Stamp, str] = {}
         try:
             text = path.read_text("ascii", errors="replace") if path.exists() else ""
@@ -305,8 +307,7 @@ def _not_started(why: str) -> CacheError:
 def _reason(path: str, seconds: float) -> tuple[str, bool]:
     """Why a video cannot be decoded to its end ("" if it can), and whether that lasts."""
     try:
-        with open(path, "rb"):
-            pass
+        open_regular(path).close()
     except OSError as error:
         return f"it cannot be opened ({error.strerror}); mend the file or its permissions", False
     try:

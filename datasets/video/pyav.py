@@ -3,8 +3,9 @@
 A file is opened, all packets of the chosen video stream are taken from it without decoding, and
 the frames are then decoded from those packets. The packets tell what headers get wrong: how many
 frames are shown (an edit list hides some, Matroska states no number), whether the file is cut
-off, and where the key frames lie. They stay in memory while the file is open; that is the
-compressed size of the stream. Measurements behind the rules: docs of the test clips, PyAV 18.1.
+off (`length` says it where no index does), and where the key frames lie. They stay in memory while
+the file is open; that is the compressed size of the stream. Measurements behind the rules: docs of
+the test clips, PyAV 18.1.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 import av
@@ -23,7 +24,9 @@ from av.stream import Disposition
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
+from ..files import kind_of, open_regular
 from .error import Deadline, VideoError
+from .length import cut_short
 from .sampling import Timing
 
 LINEAR_SECONDS = 20.0
@@ -232,7 +235,7 @@ def open_video(path: str | os.PathLike[str], timeout: float) -> Iterator[OpenVid
         except _AV_ERRORS as error:
             truncation: str | None = f"it breaks off after {len(packets)} packets ({error})"
         else:
-            truncation = _truncation(container, stream, packets)
+            truncation = _truncation(path, container, stream, packets)
         count = sum(not packet.is_discard for packet in packets)
         if not count:
             raise VideoError(path, f"its video stream holds no frames; {_COPY_AGAIN}")
@@ -240,10 +243,30 @@ def open_video(path: str | os.PathLike[str], timeout: float) -> Iterator[OpenVid
         yield OpenVideo(path, stream, packets, count, format_name, truncation, deadline)
 
 
+def few_frames(path: str | os.PathLike[str], wanted: int) -> int | None:
+    """Number of frames of a video that has fewer than `wanted`; reads no further than these.
+
+    Returns:
+        None if it has enough, and for what is no video, which reading it will say.
+    """
+    path = os.fspath(path)
+    try:
+        _check_file(path)
+        with av.open(os.path.abspath(path), **_METADATA) as container:
+            packets = container.demux(_largest_stream(path, container))
+            shown = (packet for packet in packets if packet.size and not packet.is_discard)
+            number = sum(1 for _ in islice(shown, wanted))
+    except (*_AV_ERRORS, VideoError):
+        return None
+    return number if number < wanted else None
+
+
 def _check_file(path: str) -> None:
     """Raise VideoError for what is no file with something in it."""
-    if os.path.isdir(path):
+    if (kind := kind_of(path)) == "a folder":
         raise VideoError(path, "it is a directory; give the path of a video file")
+    if kind not in ("", "a file"):  # a pipe would wait for ever, and a device has no end
+        raise VideoError(path, f"it is {kind}; give the path of a video file")
     try:
         size = os.stat(path).st_size
     except FileNotFoundError:
@@ -260,7 +283,7 @@ def _why_not_opened(path: str, error: Exception) -> str:
     if isinstance(error, PermissionError):
         return "there is no permission to read it; change the owner or the mode of the file"
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             head = file.read(8)
     except OSError as again:
         return f"the file cannot be read ({again})"
@@ -282,7 +305,10 @@ def _largest_stream(path: str, container: av.container.InputContainer) -> av.Vid
 
 
 def _truncation(
-    container: av.container.InputContainer, stream: av.VideoStream, packets: list[av.Packet[Any]]
+    path: str,
+    container: av.container.InputContainer,
+    stream: av.VideoStream,
+    packets: list[av.Packet[Any]],
 ) -> str | None:
     """What shows that the end of the file is missing or a packet is broken, or None."""
     # An MP4 lists every packet up front (the index of other formats holds key frames only).
@@ -292,4 +318,4 @@ def _truncation(
     broken = [place for place, packet in enumerate(packets, 1) if packet.is_corrupt]
     if broken:
         return f"packet {broken[0]} of {len(packets)} is cut off or damaged"
-    return None
+    return cut_short(path, container, stream, packets)

@@ -60,8 +60,7 @@ def read_clip(
 ) -> Clip:
     """Read the frames of a video that `sample` chooses.
 
-    Of several video streams the one with the largest picture is read. Known limit: Matroska and
-    WebM list no packets, so one that was cut off is read as the shorter video that it now is.
+    Of several video streams the one with the largest picture is read.
 
     Args:
         path: a video file.

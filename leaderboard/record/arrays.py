@@ -2,7 +2,8 @@
 
 Of N videos and K candidates, by what videos are scored against:
 
-- all: `ids` [N], distinct texts; `groups` [N], texts: what a video shares a source with, "" for nothing.
+- all: `ids` [N], distinct texts; `groups` [N], texts: what a video shares a source with, "" for nothing;
+  `content` [N]: the first 16 hex digits of the SHA-256 of the video's file, "" where it is not known.
 - classes: `target` [N], a row of the classes; `map` [N, 2], places for a picture.
 - labels: `target` [N, K], 0 or 1.
 - captions: `captions` [N], how many each video has; their sum is K; `cosines` [N, K].
@@ -11,6 +12,7 @@ Of N videos and K candidates, by what videos are scored against:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
     Arrays = Mapping[str, np.ndarray]
 
+CONTENT_DIGITS = 16
+_CONTENT = re.compile(rf"([0-9a-f]{{{CONTENT_DIGITS}}})?")
 _TEXT, _WHOLE, _REAL = "U", "iu", "f"
 _WORDS = {_TEXT: "texts", _WHOLE: "integers", _REAL: "floating-point numbers"}
 _RANKS = tuple(f"{way}_{what}" for way in WAYS for what in ("rank", "tied"))
@@ -28,6 +32,7 @@ _RANKS = tuple(f"{way}_{what}" for way in WAYS for what in ("rank", "tied"))
 _KNOWN: dict[str, tuple[str, tuple[int, ...]]] = {
     "ids": (_TEXT, (1,)),
     "groups": (_TEXT, (1,)),
+    "content": (_TEXT, (1,)),
     "target": (_WHOLE, (1, 2)),
     "captions": (_WHOLE, (1,)),
     "scores": (_REAL, (2,)),
@@ -84,6 +89,8 @@ def _check_one(split: str, name: str, array: np.ndarray, number: int | None) -> 
         raise ValueError(f"{where} holds NaN or infinities")
     if kinds == _TEXT:
         _check_texts(where, array)
+    if name == "content" and not all(map(_CONTENT.fullmatch, array.tolist())):
+        raise ValueError(f"{where} holds texts that are no digests of {CONTENT_DIGITS} digits")
 
 
 def _check_texts(where: str, array: np.ndarray) -> None:

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import uuid
 from pathlib import Path
+
+from ...datasets.files import open_regular
+
+LARGEST = 64 << 20
+"""Bytes of a record; no run writes one of a tenth of that."""
 
 
 class StoreError(Exception):
@@ -30,6 +36,20 @@ def write_atomically(path: Path, data: bytes) -> None:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
+
+
+def read_record_bytes(path: Path) -> bytes:
+    """The bytes of a `record.json`.
+
+    Raises:
+        OSError: it is no regular file, has more than `LARGEST` bytes, or cannot be read.
+    """
+    with open_regular(path) as file:
+        data = file.read(LARGEST + 1)
+    if len(data) > LARGEST:
+        reason = f"it has more than {LARGEST >> 20} MB, and no record has"
+        raise OSError(errno.EFBIG, reason, str(path))
+    return data
 
 
 def reason_of(error: BaseException) -> str:

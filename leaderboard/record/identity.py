@@ -22,6 +22,7 @@ from pydantic import (
     model_validator,
 )
 
+from ...datasets.value_words import Said
 from ...protocols.family import family_of
 
 ABSENT = "(absent)"
@@ -49,10 +50,16 @@ def json_ready(value: Any, where: str = "value") -> Any:
 
 
 JsonDict = Annotated[dict[str, Any], AfterValidator(json_ready)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9+._-]*$")]  # safe as a folder name
-Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{16,64}$")]
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-RunId = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+Name = Annotated[  # safe as a folder name
+    str,
+    Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9+._-]*$"),
+    Said("a name of letters, digits, + . _ - that begins with a letter or digit"),
+]
+Digest = Annotated[
+    str, Field(pattern=r"^[0-9a-f]{16,64}$"), Said("a digest of 16 to 64 digits 0-9 a-f")
+]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$"), Said("a SHA-256 of 64 digits 0-9 a-f")]
+RunId = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$"), Said("a run id of 16 digits 0-9 a-f")]
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
 

@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...datasets.files import open_regular
 from .arrays import check_arrays
 from .files import StoreError, write_atomically
+from .npz import check_members
 
 if TYPE_CHECKING:
     import numpy as np
@@ -64,18 +66,22 @@ def load_predictions(path: Path, sha256: str | None = None) -> Splits:
     """
     import numpy as np
 
-    try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise StoreError(f"cannot read {path}: {error.strerror or error}") from error
-    if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
-        raise StoreError(f"{path} is not the file of its record: its SHA-256 is another")
     splits: Splits = {}
     try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as file:
-            for key in file.files:
-                split, name = key.split("/")
-                splits.setdefault(split, {})[name] = np.asarray(file[key])
+        with open_regular(path) as source:
+            if sha256 is not None and hashlib.file_digest(source, "sha256").hexdigest() != sha256:
+                raise StoreError(f"{path} is not the file of its record: its SHA-256 is another")
+            source.seek(0)
+            check_members(source)
+            source.seek(0)
+            with np.load(source, allow_pickle=False) as file:
+                for key in file.files:
+                    split, name = key.split("/")
+                    splits.setdefault(split, {})[name] = np.asarray(file[key])
+    except OSError as error:
+        raise StoreError(f"cannot read {path}: {error.strerror or error}") from error
+    except StoreError:
+        raise
     except Exception as error:  # zipfile, zlib and numpy have a dozen types for damaged files
         reason = " ".join(str(error).split()) or type(error).__name__
         raise StoreError(f"{path} is not a file of predictions: {reason}") from error

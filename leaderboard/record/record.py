@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, NoReturn
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
+from ...datasets.value_words import Said, in_words
 from .blocks import (
     Aggregate,
     Command,
@@ -97,7 +98,12 @@ def _real(text: str) -> str:
     return text
 
 
-Time = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"), AfterValidator(_real)]
+Time = Annotated[
+    str,
+    Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"),
+    AfterValidator(_real),
+    Said("a time such as 2026-11-30T12:00:00Z"),
+]
 
 
 class Record(Block):
@@ -211,9 +217,11 @@ def record_text(record: Record) -> str:
 def parse_record(text: str) -> Record:
     """The record in the text of a `record.json`. A ValueError says in one line what is wrong."""
     try:
-        value = json.loads(text, parse_constant=_refuse_constant)
+        value = json.loads(text, parse_constant=_refuse_constant, parse_int=_whole)
     except json.JSONDecodeError as error:
         raise ValueError(f"not complete JSON ({error})") from None
+    except RecursionError:
+        raise ValueError("it holds lists or objects within each other a thousand deep") from None
     if not isinstance(value, dict) or type(value.get("schema_version")) is not int:
         raise ValueError("not a vclipbench record: it has no schema_version")
     version = value["schema_version"]
@@ -232,7 +240,7 @@ def parse_record(text: str) -> Record:
     try:
         return Record.model_validate(value | {"schema_version": SCHEMA_VERSION})
     except ValidationError as error:
-        raise ValueError(_in_one_line(error)) from None
+        raise ValueError(in_words(error, Record)) from None
 
 
 def _of_version_2(value: Mapping[str, Any]) -> str | None:
@@ -256,14 +264,12 @@ def _check_unicode(value: Any) -> None:
         raise ValueError(f"it holds {bad!a}, which is no Unicode text") from None
 
 
+def _whole(digits: str) -> int:
+    """A whole number; the largest that a record can hold has far fewer digits than Python's limit."""
+    if len(digits) > 100:
+        raise ValueError(f"it holds a number of {len(digits):,} digits, which nothing here has")
+    return int(digits)
+
+
 def _refuse_constant(constant: str) -> NoReturn:
     raise ValueError(f"it holds {constant}: NaN and infinities have no place in a record")
-
-
-def _in_one_line(error: ValidationError) -> str:
-    shown = []
-    for item in error.errors()[:3]:
-        place = ".".join(map(str, item["loc"])) or "record"
-        shown.append(f"{place}: {item['msg'].removeprefix('Value error, ')}")
-    more = error.error_count() - len(shown)
-    return "; ".join(shown) + (f"; and {more} more" if more else "")

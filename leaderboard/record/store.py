@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .files import StoreError, reason_of, write_atomically
+from .files import StoreError, read_record_bytes, reason_of, write_atomically
 from .predictions import load_predictions
 from .record import Record, parse_record, record_text
 
@@ -81,7 +81,11 @@ class RunStore:
         if blocked:
             raise StoreError(f"cannot write to {self.root}: {blocked} is a file, not a folder")
         probe = self.root / f".probe-{uuid.uuid4().hex}"
-        write_atomically(probe, b"vclipbench can write here\n")
+        try:
+            write_atomically(probe, b"vclipbench can write here\n")
+        except StoreError as error:  # the user knows the folder, not the probe
+            reason = reason_of(error.__cause__ or error)
+            raise StoreError(f"cannot write to the folder {self.root}: {reason}") from None
         try:
             probe.unlink()
         except OSError as error:
@@ -152,7 +156,8 @@ def load_runs(path: Path | str, problems: list[str] | None = None) -> list[Run]:
     """
     root = Path(path)
     if not root.is_dir():
-        raise StoreError(f"there is no folder {root} to read records from")
+        problem = f"{root} is a file" if root.exists() else f"there is no folder {root}"
+        raise StoreError(f"{problem}; a folder to read records from is wanted")
     found: dict[str, tuple[str, Run]] = {}
     complaints = []
     for name in sorted(
@@ -184,6 +189,6 @@ def _own_place_first(name: str) -> tuple[int, str]:
 def _read(path: Path) -> Record:
     """The record at `path`; OSError, or ValueError with the reason in one line."""
     try:
-        return parse_record(path.read_bytes().decode())
+        return parse_record(read_record_bytes(path).decode())
     except UnicodeDecodeError:
         raise ValueError("not UTF-8 text") from None

@@ -25,6 +25,8 @@ from pydantic import (
     model_validator,
 )
 
+from ...datasets.value_words import complaints
+
 __all__ = [
     "FILE",
     "OURS",
@@ -240,18 +242,12 @@ class ReportedFile(_Model):
         return self
 
 
-def one_sentence(error: ValidationError) -> str:
-    """The first complaint of pydantic with the field it is about, in one line."""
-    first = error.errors(include_url=False)[0]
-    message = first["msg"].removeprefix("Value error, ")
-    if first["type"] == "extra_forbidden":
-        message = "there is no such key"
-    elif first["type"] == "missing":
-        message = "is missing"
-    elif first["type"] == "string_type":
-        message = f"{first['input']!r} is no text; put it in quotes"
-    place = ".".join(str(part) for part in first["loc"])
-    return f"{place}: {message}" if place else message
+def one_sentence(error: ValidationError, model: type[BaseModel] = Reported) -> str:
+    """The first finding with the field it is about, in one line."""
+    key, text = next(iter(complaints(error, model).items()))
+    if text.endswith(" is not a text"):  # YAML takes 81.0 for a number
+        text = text.replace(" is not a text", " is no text; put it in quotes")
+    return f"{key}: {text}" if key else text
 
 
 def parse_reported(content: object, name: str) -> ReportedFile:
@@ -259,7 +255,9 @@ def parse_reported(content: object, name: str) -> ReportedFile:
     try:
         return ReportedFile.model_validate(content)
     except ValidationError as error:
-        raise ValueError(f"{name}: {_located(one_sentence(error), content)}") from None
+        raise ValueError(
+            f"{name}: {_located(one_sentence(error, ReportedFile), content)}"
+        ) from None
 
 
 def _located(message: str, content: Any) -> str:
@@ -269,7 +267,7 @@ def _located(message: str, content: Any) -> str:
         return message
     row = content["numbers"][int(found[1])]
     words = [str(row.get(k)) for k in ("method", "protocol", "column", "split") if row.get(k)]
-    return f"number {int(found[1]) + 1} ({', '.join(words)}): {message[found.end() :].strip()}"
+    return f"number {int(found[1]) + 1} ({', '.join(words)}): {message[found.end() :].strip(' :')}"
 
 
 @lru_cache(maxsize=4)

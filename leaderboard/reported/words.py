@@ -12,13 +12,18 @@ _LATER = ("medr", "mnr", "hm", "gflops")  # ends of columns that follow those th
 
 
 def reported_lines(
-    protocol: str, method: str, variant: str = "main", backbone: str | None = None
+    protocol: str,
+    method: str,
+    variant: str = "main",
+    backbone: str | None = None,
+    exact: bool = False,
 ) -> list[str]:
     """One line for each row of a source, and one for each reason why a number may not compare.
 
     Args:
         protocol, method: ids. variant: of few-shot protocols only the numbers of this K.
         backbone: rows of other backbones are counted only.
+        exact: say too of which rows all numbers are what our protocol means.
     """
     rows: dict[str, list[Reported]] = {}
     others = set()
@@ -29,7 +34,10 @@ def reported_lines(
             rows.setdefault(_row(number), []).append(number)
         else:
             others.add(_row(number))
-    lines = [f"{_values(numbers)} ({row})" for row, numbers in rows.items()]
+    lines = [
+        f"{_values(numbers)} ({row})" + (_all_exact(numbers) if exact else "")
+        for row, numbers in rows.items()
+    ]
     shown = [number for numbers in rows.values() for number in numbers]
     for reason in dict.fromkeys(number.match for number in shown if number.match != "exact"):
         lines.append(f"{DIFFERS} {reason}" if reason.startswith("differs") else reason)
@@ -54,6 +62,10 @@ def _values(numbers: list[Reported]) -> str:
         mark = f" {DIFFERS}" if number.match_kind == "differs" else ""
         words.append(f"{number.column_key.replace(':', ' ')} {number.value}{spread}{mark}")
     return ", ".join(words)
+
+
+def _all_exact(numbers: list[Reported]) -> str:
+    return ", exact" if all(number.match == "exact" for number in numbers) else ""
 
 
 def _row(number: Reported) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean, harmonic_mean, stdev
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from ...protocols.family import family_of
 from ..record.record import MetricBlock, Record
@@ -19,7 +19,9 @@ RANKING = (("r1", "R@1"), ("r5", "R@5"), ("r10", "R@10"), ("medr", "MedR"), ("mn
 MARKS = {
     "†": "classes that should be unseen are among the declared training data",
     "?": "the training data is not known; behind rows without this mark, that of the backbone may not be",
+    "¿": "training data is declared, and was not checked: its class names were not known",
     "◦": "not all items of the protocol were scored",
+    "§": "some videos have fewer frames than wanted, which were repeated",
     "‡": "the checkpoint was selected on the test data",
 }
 """Of a cell's own runs."""
@@ -240,12 +242,27 @@ def _has(mark: str, column: Column, record: Record) -> bool:
         return not base and exposure is not None and bool(exposure.class_overlap)
     if mark == "?":
         return exposure is None or exposure.declared == "unknown"
+    if mark == "¿":
+        return exposure is not None and any(map(_unchecked, exposure.audits))
     if mark == "‡":
         return train is not None and train.get("selection") == "test-best"
     # parts of the labels are no splits of the videos: for them all videos count
     own = [split for split in column.splits if split in record.data]
-    data = (record.data.get(split) for split in own or record.identity.protocol.splits)
+    splits = own or record.identity.protocol.splits
+    if mark == "§":
+        repeated = (
+            record.observed.effective_plan.get("repeated_frames") if record.observed else None
+        )
+        return isinstance(repeated, Mapping) and any(split in repeated for split in splits)
+    data = (record.data.get(split) for split in splits)
     return any(d is not None and d.n_scored < d.n_expected for d in data)
+
+
+def _unchecked(audit: Mapping[str, Any]) -> bool:
+    """Whether an audit could not compare classes; older ones say so in a note only."""
+    notes = audit.get("notes")
+    said = any("classes were not compared" in str(n) for n in notes) if notes else False
+    return said or audit.get("classes", ()) is None
 
 
 def column_key(column: Column, splits: Sequence[str]) -> str:

@@ -32,6 +32,8 @@ _LATEX = {
     "≈": r"$\approx$",
     "†": r"$\dagger$",
     "‡": r"$\ddagger$",
+    "¿": r"\textquestiondown{}",
+    "§": r"\S{}",
     "◦": r"$\circ$",
 }
 

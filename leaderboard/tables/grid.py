@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from ...protocols.family import FAMILIES, family_of
 from ..record.record import Record
 from .cells import Cell, Column, columns, fill, longest_splits
+from .own import own_name
 from .rows import Row, assign_rows
 
 CellKey = tuple[str, str, Row]
@@ -21,7 +22,9 @@ class Group:
 
     Attributes:
         variant: empty where the K of few-shot are columns of one group.
-        several: whether the protocol has groups of other digests, so that the heading names this one's.
+        several: whether the heading names the digest: the protocol has groups of other digests, and no
+            name of the videos tells this one from them.
+        name: what users call their own videos; empty for all other protocols.
         splits: of the protocol, in order.
         headline: name of the column of the primary metric; of several K, the largest.
     """
@@ -34,11 +37,13 @@ class Group:
     run_ids: frozenset[str]
     splits: tuple[str, ...]
     headline: str
+    name: str = ""
 
     @property
     def heading(self) -> str:
-        """Protocol, variant and six digits of the digest, as far as they have to be said."""
-        words = (self.protocol, self.variant, f"@{self.digest[:6]}" if self.several else "")
+        """Protocol, name, variant and six digits of the digest, as far as they have to be said."""
+        code = f"@{self.digest[:6]}" if self.several else ""
+        words = (self.protocol, self.name, self.variant, code)
         return " ".join(word for word in words if word)
 
     def variant_of(self, column: Column) -> str:
@@ -171,9 +176,12 @@ def _group(
     family: str, key: tuple[str, str, str], parts: Mapping[tuple[str, str, str], list[Record]]
 ) -> Group:
     members, shown = parts[key], columns(family, parts[key])
+    others = {k[2]: own_name(parts[k]) for k in parts if k[0] == key[0]}
+    name = others.pop(key[2])
     return Group(
         *key,
-        several=len({digest for protocol, _, digest in parts if protocol == key[0]}) > 1,
+        several=bool(others) and (not name or name in others.values()),
+        name=name,
         columns=shown,
         run_ids=frozenset(record.run_id for record in members),
         splits=longest_splits(members),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from .kept_ranks import KeptRanks
 from .ranks import ranked_before, read_items, standings_of
 from .shown import Standings
 from .tables import Table, leaderboard_table
+from .versions import version_lines
 
 
 @dataclass(frozen=True)
@@ -57,22 +57,8 @@ def make_board(
             done = {*read.items, *read.unread, *ranked_before(grid, kept)}
             read.items.update(read_items(grid, runs, problems, done).items)
         standings = standings_of(grid, read, problems, kept)
-    problems += _versions(grid)
+    problems += version_lines(grid)
     table = leaderboard_table(
         (), reported=load_reported() if reported else (), standings=standings, grid=grid
     )
     return Board(runs, grid, standings, table, tuple(problems))
-
-
-def _versions(grid: Grid) -> list[str]:
-    """A line for each protocol whose runs do not all mean the same lists, names, prompts and views."""
-    digests: dict[str, set[str]] = defaultdict(set)
-    for family in grid.families:
-        for group in family.groups:
-            digests[group.protocol].add(f"{group.digest[:6]} ({len(group.run_ids)} runs)")
-    return [
-        f"{protocol} has runs of {len(found)} digests, {', '.join(sorted(found))}: they do not compare "
-        "and have columns of their own"
-        for protocol, found in sorted(digests.items())
-        if len(found) > 1
-    ]

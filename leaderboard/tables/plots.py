@@ -68,7 +68,7 @@ class _PlottedGroup:
     def name(self) -> str:
         """How its files end."""
         digest = self.group.digest[:6] if self.group.several else ""
-        words = (self.group.protocol, self.group.variant, digest)
+        words = (self.group.protocol, self.group.name, self.group.variant, digest)
         return "-".join(word for word in words if word)
 
     @property

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..record.identity import ABSENT, canonical_json, changed_paths
 from ..record.record import Record
+from .releases import checkpoint_words, file_names
 
 FieldPath = tuple[str, ...]  # keys from the top of the identity down to a field
 FIRST = ("chance", "random", "clip")  # the floor and the starting point lead every table
@@ -65,9 +66,11 @@ def assign_rows(
     A row is a method, a backbone and a checkpoint. Where one cell (protocol digest and variant)
     would hold several configurations, the row is split by the fields in which they differ.
     """
+    records = list(records)
+    names = file_names(records)
     plain: dict[Row, list[_Configured]] = defaultdict(list)
     for record in records:
-        plain[_plain_row(record)].append(_Configured(record, _configuration(record, known)))
+        plain[_plain_row(record, names)].append(_Configured(record, _configuration(record, known)))
     rows: list[tuple[Row, list[Record]]] = []
     for row, runs in plain.items():
         paths = _telling_paths(runs)
@@ -81,14 +84,14 @@ def assign_rows(
     return sorted(rows, key=lambda item: item[0].order)
 
 
-def _plain_row(record: Record) -> Row:
+def _plain_row(record: Record, names: Mapping[str, str]) -> Row:
     backbone, init = record.identity.backbone, record.identity.init
     name = f"{backbone.name} ({backbone.pretrained})" if backbone.pretrained else backbone.name
     if not backbone.weights_sha256 and backbone.name != "none":
         name = f"{backbone.name} (random weights)"
     checkpoint = ""
     if init is not None:
-        checkpoint = f"{init.layout or 'file'} {init.sha256[:6]}" if init.sha256 else "parent run"
+        checkpoint = checkpoint_words(init.sha256, names) if init.sha256 else "parent run"
     return Row(record.identity.method.name, name, checkpoint)
 
 

@@ -118,7 +118,7 @@ def test_csv_paths_may_be_relative_to_a_root(tmp_path: Path) -> None:
         ("path,label\na.mp4,x\n./sub/../a.mp4,x\n", "line 3: .* is already listed in line 2"),
         ("path,label\na.mp4,x\nno.mp4,x\n", r"lists 1 file \(no.mp4\) not found under"),
         ("path,label\n1,x\n2,x\n3,x\n4,x\n", r"lists 4 files \(1, 2, 3, \.\.\.\) not found"),
-        ('path,label\n"a.mp4,x\n', "line 2: unexpected end of data"),
+        ('path,label\n"a.mp4,x\n', "line 2: a quotation mark is opened here and closed nowhere"),
     ],
 )
 def test_what_is_wrong_with_a_csv(tmp_path: Path, text: str, message: str) -> None:

@@ -67,7 +67,10 @@ def make_run(
     folder = root / protocol_id / method / run_id
     outcomes = {name: part.outcome for name, part in scored.items()}
     metrics = blocks.metric_blocks(protocol, scored, tie_rule)
-    predictions = save_predictions(folder / "predictions.npz", blocks.prediction_arrays(outcomes))
+    predictions = save_predictions(
+        folder / "predictions.npz",
+        blocks.prediction_arrays(outcomes, blocks.has_files(protocol)),
+    )
     record = Record.model_validate(
         {
             "schema_version": SCHEMA_VERSION,

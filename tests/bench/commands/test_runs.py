@@ -133,7 +133,7 @@ def test_one_run_made_twice(quick, runs, tmp_path):
     assert text.startswith("identity: equal, this is one run made twice\n")
     assert "environment:\n  gpu_count: 0 -> 2\n" in text
     assert "code, weights and frames: equal\n" in text
-    assert "(+0.0000 %)" in text
+    assert "(+0.0000 points)" in text
     done = quick("runs", "show", one.parent.name, "--results", ".", check=2)
     assert f"{one.parent.name} names 2 runs" in done.stderr
 
@@ -144,3 +144,19 @@ def test_words_that_name_no_run_or_several(quick, runs):
     )
     done = quick("runs", "show", "runs", check=2)
     assert "runs holds 3 runs; name one of them" in done.stderr
+
+
+def test_differences_are_points_and_threads_come_first(quick, tmp_path):
+    a = make_run(tmp_path / "a", "full-shapes", seed=1)
+    b = make_run(tmp_path / "b", "full-shapes", seed=2)
+    for path, threads, packages in ((a, 1, {"torch": "1"}), (b, 2, {"torch": "2"})):
+        edit(path, "environment", "cpu_threads", value=threads)
+        edit(path, "environment", "packages", value=packages)
+    text = quick("runs", "diff", a, b, check=0).stdout
+    assert " points)" in text
+    assert "%)" not in text
+    assert text.index("cpu_threads: 1 -> 2") < text.index("packages.torch")
+    shown = quick("runs", "show", a, check=0).stdout
+    assert "seed: none: nothing is trained or drawn" in shown
+    assert ", 1 threads" in shown
+    assert "None" not in shown

@@ -120,6 +120,9 @@ def test_numbers_and_truth_values_given_as_text(write):
     assert resolve("train.warmup_epochs=1").config.train.warmup_epochs == 1.0
 
 
+SEED = "a whole number of at least 0 and at most 4,294,967,295"
+
+
 @pytest.mark.parametrize(
     ("override", "says"),
     [
@@ -129,8 +132,8 @@ def test_numbers_and_truth_values_given_as_text(write):
         ("train.lr=true", "true is not a number greater than 0"),
         ("train.lr=.nan", "nan is not a number greater than 0"),
         ("train.eps=inf", "'inf' is not a number greater than 0"),
-        ("train.epochs=2.0", "2.0 is not a whole number of at least 1"),
-        ("train.epochs='2.5'", "'2.5' is not a whole number of at least 1"),
+        ("train.epochs=2.0", "2.0 is not a whole number of at least 1 and at most 10,000"),
+        ("train.epochs='2.5'", "'2.5' is not a whole number of at least 1 and at most 10,000"),
         ("train.augment.flip=1.5", "1.5 is not a number of at least 0 and at most 1"),
         ("train.augment.jitter_per_frame=1", "1 is not true or false"),
         (
@@ -147,8 +150,8 @@ def test_numbers_and_truth_values_given_as_text(write):
         ("views.merge=max", "'max' is not one of scores, logits, features"),
         ("data.reader=cv2", "'cv2' is not one of pyav, decord, torchcodec"),
         ("checkpoint=3", "3 is not a text or null"),
-        ("seeds=3", "3 is not a list, each a whole number of at least 0"),
-        ("seeds=[1, -1]", "[1, -1] is not a list, each a whole number of at least 0"),
+        ("seeds=3", f"3 is not a list, each {SEED}"),
+        ("seeds=[1, -1]", f"[1, -1] is not a list, each {SEED}"),
         ("seeds=[1, 2, 1]", "seed 1 is there twice"),
         ("seeds=[]", "it needs at least one seed"),
         ("prompts=[]", "it needs at least one template such as 'a photo of a {}.'"),
@@ -159,6 +162,24 @@ def test_numbers_and_truth_values_given_as_text(write):
             "'a {}' is no set of templates (vifi, bare, open-vclip) and no list of them, such as "
             "['a photo of a {}.']",
         ),
+        ("data.size=7", "7 is not an even whole number of at least 32 and at most 1,024"),
+        ("data.size=65", "65 is not an even whole number of at least 32 and at most 1,024"),
+        ("data.workers=100000", "100000 is not a whole number of at least 0 and at most 256"),
+        (
+            "views.frames=100000000",
+            "100000000 is not a whole number of at least 1 and at most 1,024",
+        ),
+        ("views.clips=101", "101 is not a whole number of at least 1 and at most 100"),
+        (
+            "preprocess.size=15",
+            "15 is not a whole number of at least 16 and at most 4,096 or null",
+        ),
+        (
+            "train.batch_size=65537",
+            "65537 is not a whole number of at least 1 and at most 65,536",
+        ),
+        ("eval.batch_size=65537", "65537 is not a whole number of at least 1 and at most 65,536"),
+        ("seeds=[99999999999999999999]", f"[99999999999999999999] is not a list, each {SEED}"),
         ("train.micro_batch=5", "5 does not divide train.batch_size 8"),
         ("preprocess.resize=63", "63 is smaller than preprocess.size 64"),
         ("train.augment=3", "3 is not a group of keys"),
@@ -201,7 +222,7 @@ def test_misspelt_keys_of_every_layer_at_once(monkeypatch, write):
         "unknown config key 'train.epoch' (method recipe); did you mean 'train.epochs'?",
         "unknown config key 'views.frame' (file a.json); did you mean 'views.frames'?",
         "unknown config key 'train.lrr' (command line); did you mean 'train.lr'?",
-        "config key 'views.frames' (file a.json): 0 is not a whole number of at least 1",
+        "config key 'views.frames' (file a.json): 0 is not a whole number of at least 1 and at most 1,024",
         "config key 'train.lr' (command line): 'x' is not a number greater than 0",
     ]
 
@@ -272,7 +293,7 @@ def test_file_and_command_line_name_one_method(write):
             "x: !!python/object/apply:os.getcwd []\n",
             "a.yaml, line 1: could not determine",
         ),
-        ("a.yaml", "", "a.yaml: it holds no keys"),
+        ("a.yaml", "[]", "a.yaml: it holds no keys"),
         ("a.yaml", "_base_: a.yaml\n", "a.yaml inherits from itself"),
         ("a.yaml", "_base_: none.yaml\n", "none.yaml cannot be read: No such file"),
         ("a.yaml", "_base_: mmdet::x.py\n", "is not the path of a file"),

@@ -80,7 +80,7 @@ def flat(text):
 
 @pytest.mark.parametrize("id", NAMED)
 def test_lists_are_named_where_no_data_are(quick, id):
-    out = flat(quick("describe", id, check=0).stdout)
+    out = flat(quick("describe", id, "--all", check=0).stdout)
     one = protocol(id)
     assert out.startswith(f"protocol {id} what {flat(one.summary)}")
     assert f"headline: {one.primary}" in out
@@ -103,7 +103,7 @@ def test_lists_are_counted_where_they_are(quick, lists, id):
 
 @pytest.mark.parametrize("id", PUBLISHED)
 def test_faults_and_clean_twin(quick, id):
-    lines = quick("describe", id, check=0).stdout
+    lines = quick("describe", id, "--all", check=0).stdout
     faults = [fault.id for fault in FAULTS if fault in faults_of(id)]
     heading = "faults of what was published, and what is done about them (docs/protocols/faults.md)"
     found = re.findall(r"\[([a-z0-9-]+)\]", lines.partition(heading)[2].partition("\nsettings")[0])
@@ -118,14 +118,16 @@ def test_faults_and_clean_twin(quick, id):
 
 
 def test_settings_are_those_of_the_plan(quick):
-    out = quick("describe", "full-k400").stdout.partition("settings (config keys that it sets)")[2]
+    out = quick("describe", "full-k400", "--all").stdout.partition(
+        "settings (config keys that it sets)"
+    )[2]
     values = dict(re.findall(r"^    ([a-z_.]+) = (\S+)", out, re.M))
     assert (values["views.frames"], values["views.clips"], values["views.crops"]) == (
         "16",
         "4",
         "3",
     )
-    many = quick("describe", "b2n-ssv2").stdout
+    many = quick("describe", "b2n-ssv2", "--all").stdout
     assert re.search(r"^    seeds = \[1, 2, 3\] ", many, re.M)
 
 
@@ -266,7 +268,7 @@ def test_an_option_drops_a_stage_that_the_recipe_names(quick):
     stages = [build_method("clip-vip", "shapes-tiny", pooling=x) for x in ("proxies", "mean")]
     names = [[stage.name for stage in method.stages("captions")] for method in stages]
     assert names == [["pretrain", "finetune"], ["finetune"]]
-    recipe = quick("describe", "clip-vip", "--kind", "methods", check=0).stdout
+    recipe = quick("describe", "clip-vip", "--kind", "methods", "--all", check=0).stdout
     assert "stages = {'pretrain':" in recipe
     out = flat(quick(*PLAN, "options.pooling=mean", check=0).stdout)
     assert "training finetune:" in out
@@ -277,3 +279,20 @@ def test_a_setting_of_a_dropped_stage_is_refused(quick):
     words = ("options.pooling=mean", "--set", "stages.pretrain.lr=1")
     done = quick(*PLAN, *words, check=2)
     assert done.stderr == "error: stages: the stage 'pretrain' is none of finetune\n"
+
+
+def test_the_papers_numbers_of_a_protocol(quick):
+    out = flat(quick("describe", "b2n-k400", check=0).stdout)
+    assert "vifi: top1 base 76.4, top1 novel 61.1, hm 67.9 ~ (ViFi-CLIP, ViT-B-16" in out
+    assert "Base-to-novel generalization results, Kinetics-400)" in out
+    assert "~ differs: harmonic mean of the means over three lists" in out
+    assert "needs videos of k400 (size not known here); lists of vifi-clip" in out
+
+
+def test_what_matters_comes_first_and_the_rest_by_all(quick):
+    for words in (("describe", "vifi"), ("describe", "b2n-shapes"), ("list",)):
+        short = quick(*words, check=0).stdout.splitlines()
+        whole = quick(*words, "--all", check=0).stdout.splitlines()
+        assert len(short) <= 25 < len(whole)
+        assert any("--all" in line for line in short)
+    assert quick("describe", "b2n-shapes").stdout.startswith("protocol  b2n-shapes\nwhat ")

@@ -289,16 +289,32 @@ def test_lists_of_a_users_folder(tmp_path):
         (videos / name).parent.mkdir(parents=True, exist_ok=True)
         (videos / name).touch()
     folder = protocol("zs-folder")
-    path = make_run(tmp_path, "zs-folder", plan=folder.plan("main", 1, Data(root=videos)))
+    path = make_run(tmp_path, "zs-folder", plan=folder.full_plan("main", 1, Data(root=videos)))
     own = folder.digest(Data(root=videos))
     edit(path, "identity", "protocol", "digest", value=own, new_id=True)
     assert verify_file(path).notes == ["lists not compared: give their folders with --data"]
     found = verify_file(path, data=[str(videos)])
     assert (found.problems, found.notes) == ([], [])
+    (videos / "a" / "1.mp4").write_bytes(b"another video")
+    problems = verify_file(path, data=[str(videos)]).problems
+    assert "other files than those of the run are here, of all: a/1.mp4" in problems
     (videos / "b" / "1.mp4").unlink()
     (videos / "b" / "2.mp4").touch()
     problems = verify_file(path, data=[str(videos)]).problems
     assert any("an id of all is not in the list of the protocol" in p for p in problems)
+
+
+def test_a_users_folder_of_an_old_record_is_compared_by_names(tmp_path):
+    videos = tmp_path / "videos"
+    for name in ("a/1.mp4", "b/1.mp4"):
+        (videos / name).parent.mkdir(parents=True, exist_ok=True)
+        (videos / name).touch()
+    folder, by_name = protocol("zs-folder"), Data(root=videos, contents=False)
+    path = make_run(tmp_path, "zs-folder", plan=folder.full_plan("main", 1, by_name))
+    edit(path, "identity", "protocol", "digest", value=folder.digest(by_name), new_id=True)
+    found = verify_file(path, data=[str(videos)])
+    assert found.problems == []
+    assert "own videos were known by their names alone" in found.notes[0]
 
 
 @pytest.mark.parametrize("gone", ["ids", "target", "scores"])

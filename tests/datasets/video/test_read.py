@@ -50,6 +50,7 @@ UNREADABLE = {
 DAMAGED = {
     "decord_corrupted.mp4": ("packet 31 of 50 is damaged", 49),
     "derived/truncated_faststart.mp4": ("its index lists 32 packets, 16 are there", 15),
+    "derived/truncated_pancake.mkv": ("it ends after 4.7 of 10.4 s", 140),
 }
 # the second of its two video streams is the larger one, clips.csv describes the first
 LARGER = {"torchcodec_nasa_13013.mp4": (390, 3, (270, 480))}

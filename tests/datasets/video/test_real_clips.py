@@ -48,7 +48,11 @@ NO_FRAMES = {
     "torchcodec_audio_only.mp3",
 }
 # read with --on-bad-video salvage; file -> frames that can be decoded
-DAMAGED = {"decord_corrupted.mp4": 49, "derived/truncated_faststart.mp4": 15}
+DAMAGED = {
+    "decord_corrupted.mp4": 49,
+    "derived/truncated_faststart.mp4": 15,
+    "derived/truncated_pancake.mkv": 140,
+}
 # clips.csv describes the smaller one of its two video streams
 LARGER_STREAM = {"torchcodec_nasa_13013.mp4": 390}
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import os
 import zipfile
 from typing import Any
 
@@ -9,6 +11,7 @@ import pytest
 from vclipbench.leaderboard.record.files import StoreError
 from vclipbench.leaderboard.record.predictions import load_predictions, save_predictions
 from vclipbench.leaderboard.record.record import PredictionsFile
+from vclipbench.leaderboard.record.store import load_records
 
 
 @pytest.fixture
@@ -210,3 +213,49 @@ def test_damage_anywhere_is_named_in_one_line(tmp_path, splits, compress):
             said.append(str(error))
     assert said  # and some damage changes nothing that is read
     assert all(text.startswith(str(path)) and "\n" not in text for text in said)
+
+
+def forged(path, header, size, compress=zipfile.ZIP_STORED, claim=None):
+    """A file of predictions with one array, whose header says what it likes."""
+    content = io.BytesIO()
+    np.lib.format.write_array_header_1_0(content, header)
+    with zipfile.ZipFile(path, "w", compress) as archive:
+        archive.writestr("all/scores.npy", content.getvalue() + bytes(size))
+    return path
+
+
+def test_an_array_that_claims_more_than_the_file_holds(tmp_path):
+    header = {"descr": "<f4", "fortran_order": False, "shape": (10**12, 10)}
+    path = forged(tmp_path / "predictions.npz", header, 40)
+    with pytest.raises(StoreError, match=r"claims 40,000,000,000,000 bytes, and 40 are there"):
+        load_predictions(path)
+
+
+def test_an_array_that_unpacks_to_far_more(tmp_path):
+    header = {"descr": "<f4", "fortran_order": False, "shape": (25_000_000, 1)}
+    path = forged(tmp_path / "predictions.npz", header, 100_000_000, zipfile.ZIP_DEFLATED)
+    with pytest.raises(StoreError, match=r"claims 100,000,128 bytes, and the file holds"):
+        load_predictions(path)
+
+
+@pytest.mark.parametrize("kind", ["a named pipe", "a device"])
+def test_predictions_and_records_that_are_no_files(tmp_path, kind):
+    for name in ("predictions.npz", "record.json"):
+        path = tmp_path / name
+        if kind == "a device":
+            path.symlink_to("/dev/zero")
+        else:
+            os.mkfifo(path)
+    with pytest.raises(StoreError, match=f"it is {kind}, and a file is wanted"):
+        load_predictions(tmp_path / "predictions.npz")
+    problems = []
+    assert load_records(tmp_path, problems) == []
+    assert problems == [f"record.json: it is {kind}, and a file is wanted"]
+
+
+def test_a_record_that_is_too_large(tmp_path):
+    with open(tmp_path / "record.json", "wb") as file:
+        file.truncate((64 << 20) + 1)
+    problems = []
+    assert load_records(tmp_path, problems) == []
+    assert problems == ["record.json: it has more than 64 MB, and no record has"]

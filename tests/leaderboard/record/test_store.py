@@ -190,7 +190,7 @@ def test_load_records_names_every_bad_file(tmp_path, make_record):
     assert "is not the digest of identity" in reasons["h/edited"]
     assert reasons["i/empty"].startswith("not complete JSON (")
     assert reasons["k/more"].endswith("; and 1 more")
-    assert reasons["l"] == "Is a directory"
+    assert reasons["l"] == "it is a folder, and a file is wanted"
     assert reasons["m"] == "not UTF-8 text"
     assert not any("\n" in problem for problem in problems)
 
