@@ -284,7 +284,9 @@ class Execution:
                 "seconds": dict(self.seconds),
                 "videos_per_s": videos / spent if spent else None,
                 "peak_memory_mb": _peak_memory(self.device),
-                "gpu_hours": sum(self.seconds.values()) / 3600 if self._gpu else None,
+                "gpu_hours": self.how.ranks.size * sum(self.seconds.values()) / 3600
+                if self._gpu
+                else None,
                 "flops_per_view": self._flops(),
             },
             load_report=_key_reports(self.load_report),
@@ -330,6 +332,7 @@ class Execution:
                 "on_bad_video": config.data.on_bad_video,
                 "salvaged_ids": sorted(i for part in scored.values() for i in part.damaged),
                 **blocks.short_videos(scored),
+                **({"processes": ranks.size} if (ranks := self.how.ranks).size > 1 else {}),
             },
         }
 
