@@ -51,7 +51,7 @@ class AdamWLate(torch.optim.Optimizer):
             with torch.enable_grad():
                 loss = closure()
         for group in self.param_groups:
-            by_age: dict[int, list[torch.nn.Parameter]] = {}
+            by_age: dict[int, list[torch.Tensor]] = {}
             for parameter in group["params"]:
                 if parameter.grad is not None:
                     by_age.setdefault(self._aged(parameter), []).append(parameter)
@@ -59,7 +59,7 @@ class AdamWLate(torch.optim.Optimizer):
                 self._update(some, step, group)
         return loss
 
-    def _aged(self, parameter: torch.nn.Parameter) -> int:
+    def _aged(self, parameter: torch.Tensor) -> int:
         """The number of the update that a parameter is to get."""
         state = self.state[parameter]
         if not state:
@@ -68,7 +68,7 @@ class AdamWLate(torch.optim.Optimizer):
         state["step"] += 1
         return int(state["step"])
 
-    def _update(self, some: list[torch.nn.Parameter], step: int, group: dict[str, Any]) -> None:
+    def _update(self, some: list[torch.Tensor], step: int, group: dict[str, Any]) -> None:
         """Update parameters of one age together, which on a GPU is a few kernels instead of hundreds."""
         grads = [p.grad for p in some if p.grad is not None]
         first = [self.state[p]["first"] for p in some]
