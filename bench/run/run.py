@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import time
 from collections.abc import Collection
@@ -18,6 +19,7 @@ from ...leaderboard.record.store import RunStore
 from ...leaderboard.statistics.run_metrics import aggregates, metric_entries, shares_sources
 from ...protocols.measure import per_class
 from ...protocols.split import Sample, Split
+from ..config.schema import RunConfig
 from ..environment import argv, environment
 from ..errors import RunFailed, UserError, message_of
 from ..plan.data import data_of
@@ -30,6 +32,7 @@ from ..train import trainings
 from ..train.groups import How
 from . import blocks
 
+LONG = 60.0  # seconds of a training from which it is said what limits it
 _LEFT_OVER = {"missing_keys", "unexpected_keys", "shape_mismatch"}
 
 
@@ -49,6 +52,7 @@ class Execution:
         self.plan, self.store, self.device, self.origin = plan, store, device, origin
         self.load_report = load_report
         self.seconds: dict[str, float] = {}
+        self.waited = 0.0  # seconds of training without videos
         self.phase = "prepare"
         protocol, method = plan.identity.protocol.id, plan.identity.method.name
         self.folder = store.directory((protocol, method, plan.run_id))
@@ -214,7 +218,13 @@ class Execution:
             note = " ".join(f"{k} {v:.3g}" for k, v in values.items())
             bar.update(task, completed=step, note=note)
 
-        trainings.obtain(self.store.root, plan, planned, samples, self.device, tell, self.how)
+        start = time.perf_counter()
+        waited = trainings.obtain(
+            self.store.root, plan, planned, samples, self.device, tell, self.how
+        )
+        if not done:
+            self.waited += waited
+            _say_what_limits(name, waited, time.perf_counter() - start, plan.resolved.config)
         bar.remove_task(task)
         if done:
             console.print(f"{name} {planned.id} found: not trained again")
@@ -281,7 +291,7 @@ class Execution:
             aggregates=aggregates(metrics),
             predictions=predictions,
             cost={
-                "seconds": dict(self.seconds),
+                "seconds": self.seconds | ({"train_input": self.waited} if self.waited else {}),
                 "videos_per_s": videos / spent if spent else None,
                 "peak_memory_mb": _peak_memory(self.device),
                 "gpu_hours": self.how.ranks.size * sum(self.seconds.values()) / 3600
@@ -335,6 +345,19 @@ class Execution:
                 **({"processes": ranks.size} if (ranks := self.how.ranks).size > 1 else {}),
             },
         }
+
+
+def _say_what_limits(name: str, waited: float, took: float, config: RunConfig) -> None:
+    """Say so where training waited for videos more than a fifth of its time, and what would help."""
+    share = waited / took if took else 0.0
+    if took < LONG or share < 0.2:
+        return
+    workers = config.data.workers
+    more = max(workers + 1, math.ceil(workers / (1 - min(share, 0.9))))
+    console.print(
+        f"{name}: waited for videos {share:.0%} of its time; about data.workers={more} instead of "
+        f"{workers} would end that, if there are cores for them"
+    )
 
 
 def _readable(samples: list[Sample], reader: str, bar: Progress) -> list[Sample]:

@@ -127,6 +127,7 @@ class StreamLoop(IterBasedTrainLoop):  # type: ignore[misc]
         self._max_iters, self._max_epochs = max_iters, 1
         self._epoch = self._iter = 0
         self.stop_training = False
+        self.waited = 0.0  # seconds for videos
 
     def run(self) -> Any:
         """Train to the end, or until `stop_training`."""
@@ -147,7 +148,9 @@ class StreamLoop(IterBasedTrainLoop):  # type: ignore[misc]
         share = self.dataloader.sampler.share
         given = batches(self.dataloader)
         for step in range(self._iter, self._max_iters):
+            start = time.perf_counter()
             items = [next(given) for _ in share.groups(step)]
+            self.waited += time.perf_counter() - start
             for item in items:
                 if "error" in item:
                     raise RunFailed(f"{item['error']} (--on-bad-video skip leaves such videos out)")
@@ -161,11 +164,14 @@ def train_stage(
     folder: Path,
     tell: Callable[[int, dict[str, float]], None],
     how: How | None = None,
-) -> None:
+) -> float:
     """Train the parameters that require gradients, in place; resume if `folder` holds `last.pth`.
 
     Args:
         how: what changes no result: videos in a forward pass, processes.
+
+    Returns:
+        Seconds that were spent waiting for videos.
 
     Raises:
         Stopped: by a signal; the state is saved and a new call goes on from there.
@@ -222,6 +228,7 @@ def train_stage(
             raise
     if keeper.asked_to_stop and runner.iter < steps.total:
         raise Stopped(keeper.asked_to_stop, f"training stopped after {runner.iter} steps")
+    return float(runner.train_loop.waited)
 
 
 def _begin(method: Method, stream: TrainStream, maker: Maker, context: Context) -> None:

@@ -52,10 +52,11 @@ def obtain(
     device: torch.device,
     tell: Tell,
     how: How | None = None,
-) -> None:
+) -> float:
     """Load what a stage learns into `plan.method`, training (or going on with it) if need be.
 
     Of several processes the first one looks, locks and writes; all train, and all read what came of it.
+    Returns the seconds that training waited for videos.
 
     The stages before it must have been obtained. Kept: `final.safetensors` (what learned),
     `training.json` (what defines it), `log.csv`; the resumable checkpoint is removed at the end.
@@ -67,12 +68,14 @@ def obtain(
     how = how or How()
     folder = folder_of(root, planned)
     folder.mkdir(parents=True, exist_ok=True)
+    waited = 0.0
     with _alone(folder, planned, how.ranks):
         if how.ranks.share(not (folder / FINAL).is_file()):
-            _train(folder, plan, planned, samples, device, tell, how)
+            waited = _train(folder, plan, planned, samples, device, tell, how)
         how.ranks.wait()
     load_learned(plan.method, load_file(folder / FINAL), f"training {planned.id}")
     plan.method.to(device).eval()
+    return waited
 
 
 @contextmanager
@@ -115,7 +118,7 @@ def _train(
     device: torch.device,
     tell: Tell,
     how: How,
-) -> None:
+) -> float:
     from .hooks import LAST
     from .train import LOGS, train_stage
 
@@ -137,7 +140,7 @@ def _train(
 
         method.enter(planned.stage)
         planned.stage.apply(method)
-        train_stage(method, stream, texts, folder, note, how)
+        waited = train_stage(method, stream, texts, folder, note, how)
         method.enter(None)
     if first:
         so_far = plan.stages[: plan.stages.index(planned) + 1]
@@ -145,6 +148,7 @@ def _train(
         _save(learned(method, so_far), folder / FINAL, maker)
         (folder / LAST).unlink(missing_ok=True)
         shutil.rmtree(folder / LOGS, ignore_errors=True)  # the runner's own; ours is log.csv
+    return waited
 
 
 def _write_about(folder: Path, plan: RunPlan, planned: StagePlan) -> None:
