@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import shutil
 import time
 from collections.abc import Collection
@@ -12,14 +11,12 @@ from typing import Any
 import torch
 from rich.progress import Progress
 
-from ...datasets.video.read import VideoError, read_clip
 from ...leaderboard.record.predictions import save_predictions
 from ...leaderboard.record.record import SCHEMA_VERSION, Record, identity_changes, utc_now
 from ...leaderboard.record.store import RunStore
 from ...leaderboard.statistics.run_metrics import aggregates, metric_entries, shares_sources
 from ...protocols.measure import per_class
-from ...protocols.split import Sample, Split
-from ..config.schema import RunConfig
+from ...protocols.split import Split
 from ..environment import argv, environment
 from ..errors import RunFailed, UserError, message_of
 from ..plan.data import data_of
@@ -27,12 +24,12 @@ from ..plan.plan import RunPlan
 from ..plan.stages import StagePlan
 from ..score.evaluate import Scored, evaluate_split, flops_per_view, patch
 from ..score.feature_store import FeatureStore, encoding_parts
-from ..terminal import console, progress, progress_console
+from ..terminal import console, progress
 from ..train import trainings
 from ..train.groups import How
 from . import blocks
+from .training_videos import readable, say_what_limits
 
-LONG = 60.0  # seconds of a training from which it is said what limits it
 _LEFT_OVER = {"missing_keys", "unexpected_keys", "shape_mismatch"}
 
 
@@ -208,7 +205,7 @@ class Execution:
         samples = list(planned.split.samples)
         if not done and plan.resolved.config.data.on_bad_video == "skip":
             reader = plan.resolved.config.data.reader
-            good = _readable(samples, reader, bar) if self.how.ranks.first else []
+            good = readable(samples, reader, bar) if self.how.ranks.first else []
             ids = {sample.id for sample in self.how.ranks.share(good)}
             samples = [sample for sample in samples if sample.id in ids]
         name = f"training {planned.stage.name}" if len(plan.stages) > 1 else "training"
@@ -224,7 +221,7 @@ class Execution:
         )
         if not done:
             self.waited += waited
-            _say_what_limits(name, waited, time.perf_counter() - start, plan.resolved.config)
+            say_what_limits(name, waited, time.perf_counter() - start, plan.resolved.config)
         bar.remove_task(task)
         if done:
             console.print(f"{name} {planned.id} found: not trained again")
@@ -345,36 +342,6 @@ class Execution:
                 **({"processes": ranks.size} if (ranks := self.how.ranks).size > 1 else {}),
             },
         }
-
-
-def _say_what_limits(name: str, waited: float, took: float, config: RunConfig) -> None:
-    """Say so where training waited for videos more than a fifth of its time, and what would help."""
-    share = waited / took if took else 0.0
-    if took < LONG or share < 0.2:
-        return
-    workers = config.data.workers
-    more = max(workers + 1, math.ceil(workers / (1 - min(share, 0.9))))
-    console.print(
-        f"{name}: waited for videos {share:.0%} of its time; about data.workers={more} instead of "
-        f"{workers} would end that, if there are cores for them"
-    )
-
-
-def _readable(samples: list[Sample], reader: str, bar: Progress) -> list[Sample]:
-    """The training videos that decode from end to end."""
-    task = bar.add_task("checking videos", total=len(samples), note="")
-    good = []
-    for sample in samples:
-        try:
-            read_clip(sample.path or sample.id, range, reader=reader)
-            good.append(sample)
-        except VideoError as error:
-            progress_console.print(f"left out of training: {error}")
-        bar.advance(task)
-    bar.remove_task(task)
-    if not good:
-        raise RunFailed("no training video can be read")
-    return good
 
 
 def _without_paths(config: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
