@@ -59,12 +59,12 @@ class Backbone:
         return int(size[0] if isinstance(size, tuple) else size)
 
     def tokenize(self, texts: Sequence[str]) -> Tensor:
-        """Token ids [N, L] on the device, cut after the longest text: a causal encoder never looks further."""
+        """Token ids [N, L], cut after the longest text: a causal encoder never looks further."""
         kept: Tensor = self.token_ids(texts).to(self.clip.positional_embedding.device)
         return kept
 
     def token_ids(self, texts: Sequence[str]) -> Tensor:
-        """What `tokenize` gives, on the CPU, where looking at values makes no device wait.
+        """What `tokenize` gives, but on the CPU, where looking at values waits for no device.
 
         A text longer than the context is cut there; the first one is warned about, all are counted.
         """

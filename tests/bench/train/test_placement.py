@@ -1,8 +1,8 @@
 """Everything that a method computes is where its parameters are, and nothing waits for the device.
 
-Tried without a GPU (tests/support/fake_device.py). What may look at values, because it is on the CPU: tokens
-of texts, the draw of a group's `passes`, and of llm-multilabel `begin`, once a training, and `narrow`, since
-the labels of a batch decide which texts are encoded.
+Tried without a GPU (tests/support/fake_device.py). What may look at values: tokens of texts and the draws
+of `passes`, which are on the CPU; of llm-multilabel `begin`, once a training, and `narrow`, since the
+labels of a batch decide which texts are encoded.
 """
 
 from __future__ import annotations
