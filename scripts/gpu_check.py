@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -34,7 +35,7 @@ def golden_table(budget: Budget, setting: Setting) -> list[Row]:
     """Errors of the golden cases."""
     rows: list[Row] = []
     for name in every(setting.small):
-        part = budget.run("golden case", name, lambda name=name: golden_rows.rows_of(name, setting))
+        part = budget.run("golden case", name, partial(golden_rows.rows_of, name, setting))
         rows += part or []
     return rows
 
@@ -44,17 +45,17 @@ def speed_tables(budget: Budget, setting: Setting) -> tuple[list[Row], list[Row]
     evaluation: list[Row] = []
     training: list[Row] = []
     for name in METHODS:
-        case = budget.run("method", name, lambda name=name: made(name, setting))
+        make = partial(made, name, setting.backbone, setting.device)
+        case = budget.run("method", name, make)
         for frames in setting.frames if case is not None else ():
             title = f"{name}, {frames} frames"
             row = budget.run(
-                "evaluation", title, lambda f=frames, c=case: speed.evaluation_row(c, f, setting)
+                "evaluation", title, partial(speed.evaluation_row, case, frames, setting)
             )
             evaluation += [row] if row else []
             if case.trains:
-                rows = budget.run(
-                    "training", title, lambda f=frames, c=case: speed.training_rows(c, f, setting)
-                )
+                steps = partial(speed.training_rows, case, frames, setting)
+                rows = budget.run("training", title, steps)
                 training += rows or []
         del case
     return evaluation, training
@@ -63,13 +64,13 @@ def speed_tables(budget: Budget, setting: Setting) -> tuple[list[Row], list[Row]
 def switch_table(budget: Budget, setting: Setting) -> list[Row]:
     """What can be computed in two ways."""
     parts = switches.SWITCHES.items()
-    rows = [budget.run("switch", name, lambda part=part: part(setting)) for name, part in parts]
+    rows = [budget.run("switch", name, partial(part, setting)) for name, part in parts]
     return [row for row in rows if row]
 
 
 def demo_table(budget: Budget, setting: Setting) -> list[Row]:
     """The demo's runs."""
-    rows = [budget.run("demo", m, lambda m=m: demo.demo_row(m, setting)) for m in demo.RUNS]
+    rows = [budget.run("demo", m, partial(demo.demo_row, m, setting)) for m in demo.RUNS]
     return [row for row in rows if row]
 
 

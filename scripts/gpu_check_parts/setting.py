@@ -35,12 +35,20 @@ PEAKS = {
 
 
 @dataclass(frozen=True)
+class Shape:
+    """Sizes of a training step: groups, videos of a group, and classes."""
+
+    groups: int
+    videos: int
+    classes: int
+
+
+@dataclass(frozen=True)
 class Setting:
     """Sizes of everything that is measured.
 
     Attributes:
-        small: tiny sizes, to see that the script works. groups, videos: of a training step, and of a group.
-        rounds: measured times of each, of which the median counts; one more comes first and does not.
+        small: tiny sizes, to see that the script works.
     """
 
     device: torch.device
@@ -57,14 +65,9 @@ class Setting:
         return (2, 4) if self.small else (8, 16)
 
     @property
-    def groups(self) -> int:
-        """Groups of a training step."""
-        return 2 if self.small else 4
-
-    @property
-    def videos(self) -> int:
-        """Videos of a group."""
-        return 2 if self.small else 4
+    def step(self) -> Shape:
+        """Of a training step."""
+        return Shape(2, 2, 10) if self.small else Shape(4, 4, 100)
 
     @property
     def batch(self) -> int:
@@ -72,13 +75,8 @@ class Setting:
         return 4 if self.small else 32
 
     @property
-    def classes(self) -> int:
-        """Classes of a training."""
-        return 10 if self.small else 100
-
-    @property
     def rounds(self) -> int:
-        """Measured repetitions."""
+        """Measured times of each, of which the median counts; one more comes first and does not."""
         return 3 if self.small else 5
 
     @property
@@ -114,7 +112,8 @@ class Setting:
         kind = str(self.half).removeprefix("torch.")
         return (
             f"{model}, random weights, autocast to {kind}; evaluation of {self.batch} clips a pass, "
-            f"training steps of {self.groups} groups of {self.videos} videos, {self.classes} classes; "
+            f"training steps of {self.step.groups} groups of {self.step.videos} videos, "
+            f"{self.step.classes} classes; "
             f"medians of {self.rounds}"
         )
 

@@ -55,7 +55,7 @@ def shown(value: float | None, digits: int = 2) -> str:
 
 def evaluation_row(case: Case, frames: int, setting: Setting) -> list[str]:
     """Clips per second, as a share of plain CLIP's encoder on the same frames, and use of the device."""
-    method, given = case.method, clips(case, setting.batch, frames, setting)
+    method, given = case.method, clips(case, setting.batch, frames)
     plain = plain_encoder(case, given)
 
     def encode() -> None:
@@ -91,11 +91,11 @@ def training_rows(case: Case, frames: int, setting: Setting) -> list[list[str]]:
 
     Once with a group in a forward pass, as the loop has it, and once with all groups of the step.
     """
-    groups = groups_of(case, frames, setting)
+    groups = groups_of(case, frames, setting.step)
     case.method.begin(groups[0].batch)
     videos = sum(group.size for group in groups)
     plain = plain_passes(case, torch.cat([group.batch.frames for group in groups]), setting)
-    loop = PlainLoop(case, setting)
+    loop = PlainLoop(case, setting.autocast)
     loop_peak = peak_mib(partial(loop, groups), setting.device)
     ways = {"a group": None, "all": videos} if len(groups) > 1 else {"all": None}
     rows = []
@@ -118,7 +118,7 @@ def _step_figures(
     """The columns of `TRAINING` from the fourth on, beside the loop, its memory and plain passes."""
     loop, loop_peak, plain = beside
     seconds, loop_seconds = _in_turns(case, groups, at_once, loop, setting)
-    step = partial(Step(case, setting, at_once), groups)
+    step = partial(Step(case, setting.autocast, at_once), groups)
     peak, flops = peak_mib(step, setting.device), operations(step)
     share = peak / loop_peak if peak and loop_peak else None
     rate = loop_seconds / seconds
@@ -139,7 +139,10 @@ def _in_turns(
     case: Case, groups: list[Group], at_once: int | None, loop: PlainLoop, setting: Setting
 ) -> list[float]:
     """Seconds of a step, and of the loop's, in turns."""
-    works: list[Work] = [partial(Step(case, setting, at_once), groups), partial(loop, groups)]
+    works: list[Work] = [
+        partial(Step(case, setting.autocast, at_once), groups),
+        partial(loop, groups),
+    ]
     return in_turns(works, setting.rounds, setting.device)
 
 

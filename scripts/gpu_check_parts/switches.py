@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -27,36 +28,39 @@ def _row(name: str, off: Work, on: Work, setting: Setting) -> Row:
 
 def texts_once(setting: Setting) -> Row:
     """Texts of 400 classes once a step, against once for each of its groups."""
-    case = made("vifi", setting)
+    case = made("vifi", setting.backbone, setting.device)
     number = 40 if setting.small else 400
-    groups = groups_of(case, setting.frames[0], setting, classes=number)
-    step = Step(case, setting)
+    groups = groups_of(case, setting.frames[0], replace(setting.step, classes=number))
+    step = Step(case, setting.autocast)
     name = f"texts of {number} classes once a step"
     return _row(name, partial(step.one_by_one, groups), partial(step, groups), setting)
 
 
 def fusing(setting: Setting) -> Row:
     """All groups of a step in one forward pass, against one after the other."""
-    case = made("vifi", setting)
-    groups = groups_of(case, setting.frames[0], setting)
-    alone, fused = Step(case, setting), Step(case, setting, sum(g.size for g in groups))
+    case = made("vifi", setting.backbone, setting.device)
+    groups = groups_of(case, setting.frames[0], setting.step)
+    alone, fused = (
+        Step(case, setting.autocast),
+        Step(case, setting.autocast, sum(g.size for g in groups)),
+    )
     return _row("groups fused", partial(alone, groups), partial(fused, groups), setting)
 
 
 def in_pieces(setting: Setting) -> Row:
     """A contrastive batch that goes twice in pieces, against once in one."""
-    case = made("clip-vip", setting)
-    groups = groups_of(case, setting.frames[0], setting)
-    whole, pieces = Step(case, setting), Step(case, setting, setting.videos)
-    name = f"captions in pieces of {setting.videos}"
+    case = made("clip-vip", setting.backbone, setting.device)
+    groups = groups_of(case, setting.frames[0], setting.step)
+    whole, pieces = Step(case, setting.autocast), Step(case, setting.autocast, setting.step.videos)
+    name = f"captions in pieces of {setting.step.videos}"
     return _row(name, partial(whole, groups), partial(pieces, groups), setting)
 
 
 def compiled(setting: Setting) -> Row:
     """torch.compile around the video encoder; its first call, which compiles, is in the name."""
-    case = made("vifi", setting)
+    case = made("vifi", setting.backbone, setting.device)
     case.method.eval()
-    given = clips(case, setting.batch, setting.frames[0], setting)
+    given = clips(case, setting.batch, setting.frames[0])
     quick = torch.compile(case.method.encode_video)
 
     def run(encode: Callable[[torch.Tensor], object]) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 from vclipbench.bench.config.schema import Train
@@ -15,11 +16,12 @@ from vclipbench.bench.train.optimiser import build_optimiser
 from vclipbench.methods import BUILTIN, Batch, build_method
 from vclipbench.methods.base import Method, Target
 
-from .setting import Setting
+from .setting import Shape
 
 TARGETS: dict[str, Target] = {"clip-vip": "captions", "llm-multilabel": "labels"}
 TEMPORAL = {"open-vclip", "open-vclip++", "clip-vip", "llm-multilabel"}
 METHODS = [name for name in BUILTIN if name != "random"]  # random reads pixels on the CPU
+Context = Callable[[], AbstractContextManager[Any]]
 LR = 1e-7  # the weights stay what they are, and the loss finite
 
 
@@ -46,11 +48,11 @@ class Case:
         return bool(self.method.stages(self.target))
 
 
-def made(name: str, setting: Setting) -> Case:
+def made(name: str, backbone: str | dict[str, Any], device: torch.device) -> Case:
     """A method on the device, in its last stage."""
     torch.manual_seed(0)
     options = {"language_model": "shapes-lm"} if name == "llm-multilabel" else {}
-    method = build_method(name, setting.backbone, "none", **options).to(setting.device)
+    method = build_method(name, backbone, "none", **options).to(device)
     case = Case(name, method, TARGETS.get(name, "classes"))
     for stage in method.stages(case.target)[-1:]:
         method.enter(stage)
@@ -59,23 +61,20 @@ def made(name: str, setting: Setting) -> Case:
     return case
 
 
-def clips(case: Case, videos: int, frames: int, setting: Setting) -> torch.Tensor:
-    """Random clips on the device."""
-    shape = (videos, frames, 3, case.size, case.size)
-    return torch.randn(shape, device=setting.device)
+def clips(case: Case, videos: int, frames: int) -> torch.Tensor:
+    """Random clips on the device of the method."""
+    return torch.randn(videos, frames, 3, case.size, case.size, device=case.method.device)
 
 
-def groups_of(case: Case, frames: int, setting: Setting, classes: int | None = None) -> list[Group]:
+def groups_of(case: Case, frames: int, shape: Shape) -> list[Group]:
     """A step: groups that share classes, or captions as one group, since a batch is contrasted whole."""
-    if case.target == "captions":
-        sizes = [setting.groups * setting.videos]
-    else:
-        sizes = [setting.videos] * setting.groups
-    number = classes or setting.classes
+    sizes = [shape.videos] * shape.groups
+    sizes = [sum(sizes)] if case.target == "captions" else sizes
+    number = shape.classes
     words = [f"a thing number {k} that moves about" for k in range(max(number, *sizes, 2))]
     groups = []
     for n, size in enumerate(sizes):
-        batch = _batch(case, clips(case, size, frames, setting), words, number)
+        batch = _batch(case, clips(case, size, frames), words, number)
         groups.append(Group(n, batch, 1 / len(sizes), range(size)))
     return groups
 
@@ -94,8 +93,8 @@ def _batch(case: Case, frames: torch.Tensor, words: list[str], classes: int) -> 
 class Step:
     """An optimiser step as `bench run` takes it: the engine's gradients, and the recipe's optimiser."""
 
-    def __init__(self, case: Case, setting: Setting, at_once: int | None = None):
-        engine = Engine(case.method, 1, at_once, ALONE, setting.autocast)
+    def __init__(self, case: Case, context: Context, at_once: int | None = None):
+        engine = Engine(case.method, 1, at_once, ALONE, context)
         self.engine, self.optimiser = engine, build_optimiser(case.method, Train(lr=LR))
 
     def __call__(self, groups: Sequence[Group]) -> None:
@@ -121,8 +120,8 @@ class PlainLoop:
     context, the value of the loss read, torch's AdamW.
     """
 
-    def __init__(self, case: Case, setting: Setting):
-        self.case, self.setting = case, setting
+    def __init__(self, case: Case, context: Context):
+        self.case, self.context = case, context
         learning = [p for p in case.method.parameters() if p.requires_grad]
         self.optimiser = torch.optim.AdamW(learning, lr=LR)
 
@@ -130,7 +129,7 @@ class PlainLoop:
         """Take it."""
         with _all_positions(self.case.method):
             for group in groups:
-                with self.setting.autocast():
+                with self.context():
                     loss = self.case.method.loss(group.batch)["loss"] / len(groups)
                 loss.backward()
                 loss.item()
