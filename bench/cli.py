@@ -11,7 +11,7 @@ import typer
 
 from .. import __version__
 from ..datasets.errors import escaped
-from . import stopping
+from . import stopping, waiting
 from .commands import (
     audit,
     check,
@@ -117,6 +117,7 @@ def main() -> None:
     Exit codes: 0 done, 1 the run failed, 2 bad usage, config or id; 128 and its number if a signal
     stopped it, which is 130 for Ctrl-C.
     """
+    waiting.wait_briefly()
     stopping.listen()
     try:
         check_empty(sys.argv[1:])

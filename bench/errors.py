@@ -6,6 +6,8 @@ import difflib
 from collections.abc import Iterable
 from pathlib import Path
 
+from ..datasets.files import kind_of
+
 USAGE, FAILED, INTERRUPTED = 2, 1, 130
 """Exit codes: bad usage, config or id; a run that failed; Ctrl-C."""
 LONGEST_LINE = 2_000
@@ -77,8 +79,8 @@ def check_file(flag: str, path: Path) -> None:
     Raises:
         UserError: there is nothing, or something else, such as a folder.
     """
-    if not path.is_file():
-        problem = "is a folder, and one file is wanted" if path.is_dir() else "does not exist"
+    if (kind := kind_of(path)) != "a file":
+        problem = f"is {kind}, and one file is wanted" if kind else "does not exist"
         raise UserError(f"{flag} {path} {problem}")
 
 

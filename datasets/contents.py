@@ -17,8 +17,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 
+from .cache import cache_root
 from .files import kind_of, open_regular
-from .shapes.store import cache_root
 
 NAME = "contents.sqlite"
 RECENT = 2_000_000_000

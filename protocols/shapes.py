@@ -27,8 +27,9 @@ DEFAULTS: dict[str, Any] = {
 
 def split(name: str, data: Data, indices: Sequence[int] | None = None) -> Split:
     """A class split of the world, or the part of it that `indices` name."""
+    from ..datasets.cache import cache_root
     from ..datasets.shapes import splits as world
-    from ..datasets.shapes.store import cache_root, video_path
+    from ..datasets.shapes.store import video_path
 
     root = cache_root()  # once: where it is takes longer to find out than the rest of a path
     classes = world.classes(name)
@@ -49,8 +50,9 @@ def scenes(name: str, data: Data, labels: Sequence[str] = ()) -> Split:
 
     Clips that show none of them are left out.
     """
+    from ..datasets.cache import cache_root
     from ..datasets.shapes import splits as world
-    from ..datasets.shapes.store import cache_root, video_path
+    from ..datasets.shapes.store import video_path
 
     root = cache_root()
     samples = []

@@ -99,8 +99,8 @@ def test_the_page_s_published_protocol(bench, hmdb51_root, tmp_path):
     refused = bench(*run, *SMALL, check=2).stderr
     assert "1,660 of the 1,666 videos" in refused
     assert "--on-bad-video skip" in refused
-    out = bench(*run, *SMALL, "--on-bad-video", "skip", check=0).stdout
-    assert "unused: 1660 of 1666 videos not scored" in out
+    told = bench(*run, *SMALL, "--on-bad-video", "skip", check=0).stderr
+    assert "unused: 1,660 of 1,666 videos not scored; not there: 1,660" in told
 
 
 def test_the_page_s_own_lists(bench, mine, tmp_path):
@@ -113,7 +113,7 @@ def test_the_page_s_own_lists(bench, mine, tmp_path):
     without = bench(*described[:-2], check=0).stdout
     assert "they follow your videos" in without
     bench(*clip_run, *SMALL, check=0)
-    assert "train on       train: 2 classes" in bench(*vifi_run, *SMALL, check=0).stdout
+    assert "train on     train: 2 classes" in bench(*vifi_run, *SMALL, check=0).stdout
     table = bench(*board, check=0).stdout
     rows = table.partition("What it took")[0].splitlines()
     assert "| method | backbone | full-folders top1 | full-folders rank |" in rows  # for both

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from ..errors import UserError, explained, one_line
 from ..registry import card, check_files, ids, protocol, resolve
-from . import requirements, training
+from . import pieces, requirements, training
 from .fixtures import NotApplicable, Subject, Unmet, named
 
 Verdict = Literal["pass", "FAIL", "not trained", "not checked"]
@@ -67,7 +67,7 @@ def check_method(
             findings.append(Result(requirement, NOT_CHECKED, "it cannot be built"))
             continue
         with quiet():
-            findings.append(finding(requirement, check, subject.file))
+            findings.append(finding(requirement, check, lambda: subject.file))
     return findings
 
 
@@ -83,8 +83,8 @@ def shapes_protocols(plugins: Sequence[str] = ()) -> list[str]:
     return found
 
 
-def finding(requirement: str, check: Callable[[], Any], file: str) -> Result:
-    """One requirement checked; an error is a FAIL, with its line where it is in `file`."""
+def finding(requirement: str, check: Callable[[], Any], file: Callable[[], str]) -> Result:
+    """One requirement checked; an error is a FAIL, with its line where it is in what `file` then gives."""
     try:
         note = check()
         return Result(requirement, PASS, note or "")
@@ -93,7 +93,7 @@ def finding(requirement: str, check: Callable[[], Any], file: str) -> Result:
     except (Exception, SystemExit) as error:  # whatever the method does
         known = isinstance(error, Unmet) or explained(error)
         text = " ".join(str(error).split()) if known else one_line(error)
-        return Result(requirement, FAIL, shorten(text, 200) + _place(error, file))
+        return Result(requirement, FAIL, shorten(text, 200) + _place(error, file()))
 
 
 def _place(error: BaseException, own: str) -> str:
@@ -140,5 +140,6 @@ _REQUIREMENTS: tuple[tuple[str, Callable[[Subject], Any]], ...] = (
     ("batch independence", requirements.batch_independence),
     ("determinism", requirements.determinism),
     ("gradients reach what is trained", training.gradients),
+    ("training in pieces is the same", pieces.pieces),
     ("save and load", training.save_and_load),
 )

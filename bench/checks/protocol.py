@@ -49,7 +49,7 @@ def check_protocol(
             findings.append(Result(requirement, NOT_CHECKED, "it cannot be planned"))
             continue
         with quiet():
-            findings.append(finding(requirement, partial(check, subject), subject.file))
+            findings.append(finding(requirement, partial(check, subject), lambda: subject.file))
     return findings
 
 

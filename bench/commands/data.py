@@ -46,8 +46,9 @@ def make(
         raise UserError(f"--size {size}: an even number from 32 to 1,024 is needed")
     if not 0 <= seed < 2**32:
         raise UserError(f"--seed {seed}: a whole number from 0 to {2**32 - 1:,} is needed")
+    from ...datasets.cache import cache_root
     from ...datasets.shapes import splits as world
-    from ...datasets.shapes.store import cache_root, ensure
+    from ...datasets.shapes.store import ensure
 
     names = split or list(world.SPLITS)
     _check_splits(names)

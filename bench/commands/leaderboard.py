@@ -93,9 +93,10 @@ def leaderboard(
 
 
 def _board(root: Path, reported: bool, ranks: bool) -> Board:
+    from ...datasets.cache import cache_root
     from ...leaderboard.tables.load import make_board
 
-    return make_board(root, reported=reported, ranks=ranks)
+    return make_board(root, reported=reported, ranks=ranks, cache=cache_root() / "ranks")
 
 
 def _check_target(out: Path | None, formats: list[BoardFormat]) -> None:

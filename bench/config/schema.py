@@ -179,6 +179,9 @@ class AugmentSettings(Section):
     jitter_per_frame: Flag = Field(
         default=False, description="draw the jitter anew for every frame, as ViFi-CLIP's code does"
     )
+    arithmetic: Literal["float", "pil"] = Field(
+        default="float", description="of the colours: in floats, or Pillow's of 8-bit images"
+    )
 
 
 class Train(Section):

@@ -131,7 +131,7 @@ def decode(report: Report, place: str, videos: Mapping[str, Path], jobs: int) ->
     Raises:
         typer.Exit: stopped with Ctrl-C; what is done is kept.
     """
-    from ...datasets.shapes.store import cache_root
+    from ...datasets.cache import cache_root
     from ...datasets.video.check import VerdictFile, check_videos
 
     verdicts = VerdictFile(cache_root() / place)

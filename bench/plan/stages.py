@@ -62,6 +62,9 @@ class StagePlan:
         for name in _LATER:
             if settings[name] == type(self.train).model_fields[name].default:
                 del settings[name]
+        colours = settings["augment"]
+        if colours["arithmetic"] == "float":  # as identities were before there was a choice
+            del colours["arithmetic"]
         averaged = self.train.average_from is not None
         return {
             **settings,

@@ -117,9 +117,10 @@ class Session:
         one = ranks()
         if one.first:
             self.store.check_writable()
-        probe = self.store.root / one.share(f".processes-{os.getpid()}")
+        probe = self.store.root / f".processes-{os.getpid()}"
         if one.first:
             probe.touch()
+        probe = self.store.root / one.share(probe.name)
         there = one.gather(probe.exists())
         if one.first:
             probe.unlink()

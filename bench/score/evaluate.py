@@ -264,7 +264,8 @@ def evaluate_split(
         for places, items in reading.fresh(progress):
             clock = time.perf_counter()
             ids = [samples[place].id for place in places]
-            clips = torch.cat([item["views"] for item in items]).to(device)
+            pixels = torch.cat([item["views"] for item in items])
+            clips = preprocess.to_floats(pixels.to(device, non_blocking=True))
             for name, frames in probe_frames(clips, config.eval.probe).items():
                 with at_work(method, "encode_video", ids):
                     video = method.encode_video(frames)

@@ -32,7 +32,7 @@ Places = list[int]
 
 
 class EvalViews(Dataset[dict[str, Any]]):
-    """Item i is video i with all its views: float [V, T, 3, R, R], or the error that it gave."""
+    """Item i is video i with all its views [V, T, ...], see `Preprocess.views`, or its error."""
 
     def __init__(self, samples: Sequence[Sample], config: RunConfig, preprocess: Preprocess):
         self.samples, self.config, self.preprocess = list(samples), config, preprocess
@@ -52,7 +52,7 @@ class EvalViews(Dataset[dict[str, Any]]):
             )
         except VideoError as error:
             return {"number": number, "error": str(error)}
-        crops = self.preprocess.evaluate(clip.frames)
+        crops = self.preprocess.views(clip.frames)
         shape = (crops.shape[0] * views.clips, views.frames, *crops.shape[2:])
         return {
             "number": number,

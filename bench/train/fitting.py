@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 
-from ...datasets.shapes.store import cache_root
+from ...datasets.cache import cache_root
 from ..errors import RunFailed
 from ..terminal import warn
 

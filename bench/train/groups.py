@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.utils.data import Sampler
@@ -14,6 +14,10 @@ from ...methods.parts import moved
 from ..plan.steps import Steps
 from ..ranks import ALONE, Ranks
 from .engine import Group, spread
+from .mixing import Mix
+
+if TYPE_CHECKING:
+    from ...datasets.video.preprocess import Preprocess
 
 
 @dataclass(frozen=True)
@@ -72,34 +76,42 @@ class FromStep(Sampler[int]):
 
 
 @dataclass(frozen=True)
-class Texts:
-    """What the groups of a stage are compared to, where their items bring no captions.
+class Maker:
+    """Makes batches of the stream's items, on the device: floats of 8-bit pixels, mixed videos, texts.
 
     Attributes:
-        texts: prompts of the classes, class by class. templates: how many a class has.
+        texts: prompts of the classes, class by class, where items bring no captions. templates: how many a
+            class has. preprocess: makes floats. share: of this process. device: where batches are.
     """
 
     texts: list[str]
     templates: int
+    preprocess: Preprocess
+    share: Share
+    device: torch.device
 
-    def batch(self, item: Mapping[str, Any], device: torch.device) -> Batch:
-        """An item of the stream as a batch on a device."""
-        paired = "texts" in item
+    def batch(self, item: Mapping[str, Any]) -> Batch:
+        """An item of the stream as a batch."""
+        given = dict(item)
+        mix: Mix | None = given.pop("mix", None)
+        for name in ("frames", "images"):
+            if name in given:
+                pixels = given[name].to(self.device, non_blocking=True)
+                given[name] = self.preprocess.to_floats(pixels)
+        paired = "texts" in given
         words = {} if paired else {"texts": self.texts, "templates": self.templates}
-        return moved(Batch(**{**item, **words}, paired=paired), device)
+        batch = moved(Batch(**{**given, **words}, paired=paired), self.device)
+        if mix is None:
+            return batch
+        frames, targets = mix.apply(batch.frames, batch.targets)
+        own = self.share.own(len(batch.ids)) or range(1)
+        return replace(batch, frames=frames[own.start : own.stop], targets=targets)
 
-
-def groups_of(
-    items: Sequence[Mapping[str, Any]],
-    numbers: Sequence[int],
-    texts: Texts,
-    share: Share,
-    device: torch.device,
-) -> list[Group]:
-    """The items of one step as groups."""
-    weight = 1 / share.steps.accumulate
-    groups = []
-    for item, number in zip(items, numbers, strict=True):
-        batch = texts.batch(item, device)
-        groups.append(Group(number, batch, weight, share.own(len(batch.ids))))
-    return groups
+    def groups(self, items: Sequence[Mapping[str, Any]], numbers: Sequence[int]) -> list[Group]:
+        """The items of one step as groups."""
+        weight = 1 / self.share.steps.accumulate
+        groups = []
+        for item, number in zip(items, numbers, strict=True):
+            batch = self.batch(item)
+            groups.append(Group(number, batch, weight, self.share.own(len(batch.ids))))
+        return groups

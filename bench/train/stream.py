@@ -15,7 +15,7 @@ from ...datasets.video.sampling import FrameSampler, Timing, sample_rng
 from ...datasets.video.transforms import Augment
 from ..loading import on_bad
 from ..plan.stages import steps_of
-from .mixing import mix
+from .mixing import draw
 
 if TYPE_CHECKING:
     from ...datasets.video.transforms import Preprocess
@@ -82,15 +82,12 @@ class TrainStream(Dataset[dict[str, Any]]):
         if any(s.description for s in samples):
             item["descriptions"] = [s.description for s in samples]
         if self.planned.stage.texts == "classes":
-            item |= self._labels(item["frames"], samples, number)
-            if self.mixes:
-                item["frames"] = item["frames"][own.start : own.stop]
-            return item
+            return item | self._labels(samples, number)
         texts = [self._caption(sample, epoch) for sample in samples]
         return item | {"texts": texts, "targets": torch.eye(len(samples))}
 
-    def _labels(self, frames: torch.Tensor, samples: list[Sample], number: int) -> dict[str, Any]:
-        """Smoothed targets over the classes, mixed with the frames if the recipe says so.
+    def _labels(self, samples: list[Sample], number: int) -> dict[str, Any]:
+        """Smoothed targets over the classes, and how to mix them with the frames if the recipe says so.
 
         Marks of labels, any number in a row, are neither smoothed nor mixed.
         """
@@ -99,13 +96,17 @@ class TrainStream(Dataset[dict[str, Any]]):
             marks = torch.zeros(len(samples), k)
             for row, sample in enumerate(samples):
                 marks[row, list(sample.labels)] = 1
-            return {"frames": frames, "targets": marks, "multilabel": True}
+            return {"targets": marks, "multilabel": True}
         targets = torch.full((len(samples), k), train.label_smoothing / k)
         rows = torch.arange(len(samples))
         targets[rows, [s.label for s in samples]] += 1 - train.label_smoothing
-        rng = sample_rng(self.seed, "mix", number)
-        frames, targets = mix(frames, targets, train.mixup, train.cutmix, rng)
-        return {"frames": frames, "targets": targets}
+        if not self.mixes:
+            return {"targets": targets}
+        side, rng = self.preprocess.size, sample_rng(self.seed, "mix", number)
+        return {
+            "targets": targets,
+            "mix": draw(len(samples), side, side, train.mixup, train.cutmix, rng),
+        }
 
     def _caption(self, sample: Sample, epoch: int) -> str:
         """One caption of the video, drawn anew in every epoch."""
@@ -123,4 +124,4 @@ class TrainStream(Dataset[dict[str, Any]]):
             reader=data.reader,
             on_bad=on_bad(data.on_bad_video),
         )
-        return torch.from_numpy(self.augment.apply(clip.frames, self.preprocess, rng))
+        return torch.from_numpy(self.augment.view(clip.frames, self.preprocess, rng))

@@ -28,14 +28,13 @@ from ..ranks import RankLost
 from ..stopping import Stopped, asking
 from .engine import Engine, seed_of
 from .fitting import Fit, key_of
-from .groups import FromStep, How, Share, Texts, groups_of
+from .groups import FromStep, How, Maker, Share
 from .hooks import LAST, Averaging, Resumable, StepReport
 from .optimiser import build_optimiser
 from .schedule import schedule_of
 
 if TYPE_CHECKING:
     from ..config.schema import Train
-    from ..ranks import Ranks
     from .stream import TrainStream
 
 LOGS = "log"
@@ -50,10 +49,11 @@ class TrainingDiverged(RunFailed):
 class _Trainable(BaseModel):  # type: ignore[misc]
     """What mmengine trains: one iteration is one optimiser step."""
 
-    def __init__(self, engine: Engine, texts: Texts, share: Share, fit: Fit):
+    def __init__(self, engine: Engine, maker: Maker, fit: Fit):
         super().__init__()
         self.fit = fit
-        self.method, self.engine, self.texts, self.share = engine.method, engine, texts, share
+        self.method, self.engine, self.maker = engine.method, engine, maker
+        self.share = maker.share
         self.step = 0
         self._unread: list[tuple[int, list[str], torch.Tensor]] = []
 
@@ -67,13 +67,7 @@ class _Trainable(BaseModel):  # type: ignore[misc]
     def train_step(self, data: list[dict[str, Any]], optim_wrapper: Any) -> dict[str, torch.Tensor]:
         """One step of the optimiser on the items of this process: what is to be logged."""
         numbers = self.share.groups(self.step)
-        device = self.method.device
-
-        def gradients() -> dict[str, torch.Tensor]:
-            groups = groups_of(data, numbers, self.texts, self.share, device)
-            return self.engine.gradients(groups)
-
-        logged = self.fit.step(gradients)
+        logged = self.fit.step(lambda: self.engine.gradients(self.maker.groups(data, numbers)))
         self._unread += [(self.step + 1, ids, loss) for ids, loss in self.engine.losses]
         if self.reads(self.step + 1):
             self.check()
@@ -190,13 +184,18 @@ def train_stage(
     hooks: list[Hook] = [keeper, StepReport(tell, ranks)]
     if train.average_from is not None:
         hooks.insert(0, Averaging(method, train.average_from, steps.per_epoch))
-    known = Texts(texts, len(stream.planned.templates))
+    templates = len(stream.planned.templates)
+    maker = Maker(texts, templates, stream.preprocess, share, method.device)
     resuming = (folder / LAST).is_file()
     runner = _Runner(
-        model=_Trainable(engine, known, share, fit),
+        model=_Trainable(engine, maker, fit),
         work_dir=str(folder / LOGS),
         train_dataloader=loader(
-            stream, stream.config.data.workers, FromStep(share), batch_size=None
+            stream,
+            stream.config.data.workers,
+            FromStep(share),
+            batch_size=None,
+            pin_memory=method.device.type == "cuda",
         ),
         train_cfg={"type": "StreamLoop", "max_iters": steps.total},
         optim_wrapper=wrapper,
@@ -211,7 +210,7 @@ def train_stage(
         experiment_name=f"train-{folder.name}-{time.time_ns()}",
     )
     if not resuming:
-        _begin(method, stream, known, ranks, context)
+        _begin(method, stream, maker, context)
     with asking(keeper.stop), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Detected call of `scheduler.step")
         try:
@@ -225,10 +224,9 @@ def train_stage(
         raise Stopped(keeper.asked_to_stop, f"training stopped after {runner.iter} steps")
 
 
-def _begin(
-    method: Method, stream: TrainStream, texts: Texts, ranks: Ranks, context: Context
-) -> None:
+def _begin(method: Method, stream: TrainStream, maker: Maker, context: Context) -> None:
     """What a method does once with the first group, on the first process; all start from its weights."""
+    ranks = maker.share.ranks
     if type(method).begin is not Method.begin and ranks.first:
         own, stream.own = stream.own, range
         item = stream[0]
@@ -237,7 +235,7 @@ def _begin(
             raise RunFailed(f"{item['error']} (--on-bad-video skip leaves such videos out)")
         torch.manual_seed(seed_of(stream.seed, 0))
         with context():
-            method.begin(texts.batch(item, method.device))
+            method.begin(maker.batch(item))
     ranks.first_ones([p.data for p in method.parameters() if p.requires_grad])
 
 

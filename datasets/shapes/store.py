@@ -21,10 +21,10 @@ from pathlib import Path
 
 import av
 import numpy as np
-import platformdirs
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
+from ..cache import cache_root
 from .render import render
 from .splits import SPLITS, ShapesClip, clip
 from .splits import size as split_size
@@ -60,12 +60,6 @@ class ClipFinding:
     path: Path
     problem: str
     remedy: str
-
-
-def cache_root() -> Path:
-    """The cache folder: $VCLIPBENCH_CACHE, else the user's cache folder of this platform."""
-    chosen = os.environ.get("VCLIPBENCH_CACHE")
-    return Path(chosen).expanduser() if chosen else platformdirs.user_cache_path("vclipbench")
 
 
 def video_path(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import uuid
 import warnings
 from collections.abc import Iterator
@@ -128,6 +129,17 @@ class Run:
         """
         file = self.record.predictions
         return load_predictions(self.folder / file.file, file.sha256) if file else None
+
+    def predictions_intact(self) -> bool:
+        """Whether the file of predictions is there and has the digest of the record, or there is none."""
+        file = self.record.predictions
+        if file is None:
+            return True
+        try:
+            data = (self.folder / file.file).read_bytes()
+        except OSError:
+            return False
+        return hashlib.sha256(data).hexdigest() == file.sha256
 
 
 def load_records(path: Path | str, problems: list[str] | None = None) -> list[Record]:

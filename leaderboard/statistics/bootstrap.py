@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from ...protocols.metrics import Items, Number, value_of
-from ...protocols.metrics.items import combine, sigmoid
-from ...protocols.metrics.precision import BINS, bins_of
+from ...protocols.metrics import Number, value_of
+from ...protocols.metrics.items import combine
 from .intervals import wilson
+from .precision_draws import counting_type
+from .statistic import Drawn, Statistic, statistics
 
 Array = np.ndarray
 
@@ -27,6 +27,7 @@ DRAWS = 10_000
 SEED = 0
 LEVEL = 0.95
 _CELLS = 600_000  # numbers in one table: 5 MB, some ten of them at a time; caches hold few more
+_WIDE = 14  # so many times as many where they are counts of 2 bytes that are worked on row by row
 _BIASED = frozenset({"map", "micro_ap", "f1_best", "ece"})
 K = TypeVar("K", bound=Hashable)
 
@@ -39,17 +40,6 @@ class ItemInterval(NamedTuple):
     stderr: float
     method: str
     """wilson, bootstrap-items, or bootstrap-groups where some share a source."""
-
-
-@dataclass(frozen=True)
-class _Statistic:
-    """A number as a function of how often each unit was drawn: [U, draws] -> [draws].
-
-    `width`: numbers that it keeps for each draw.
-    """
-
-    of: Callable[[Array], Array]
-    width: int
 
 
 def draw(numbers: Sequence[Number], draws: int = DRAWS, seed: int = SEED) -> Array:
@@ -65,13 +55,11 @@ def draw(numbers: Sequence[Number], draws: int = DRAWS, seed: int = SEED) -> Arr
     there could be. Their draws are moved down by that, to be centred on the number: else the intervals of
     mean AP would cover 60 to 90 % instead of 95 % (docs/statistics.md).
     """
-    units = _units(numbers)
-    compiled = _compiled(numbers, units)
-    widest = max([len(units), *(s.width for s in compiled.values())])
-    chunks = _weights(len(units), draws, max(1, _CELLS // widest), seed)
+    units = unit_names(numbers)
+    made, shared = statistics((part for number in numbers for part in number.parts), units)
     with np.errstate(invalid="ignore", divide="ignore"):
-        found = [[_values(number, compiled, w) for number in numbers] for w in chunks]
-    values = np.concatenate([np.stack(some) for some in found], axis=1)
+        drawn = _drawn(made, shared, len(units), draws, seed)
+        values = np.stack([combine([drawn[id(p)] for p in n.parts], n.rule) for n in numbers])
     for row, number in zip(values, numbers, strict=True):
         if any(part.rule in _BIASED for part in number.parts):
             row -= np.nanmean(row) - value_of(number)
@@ -95,7 +83,7 @@ def intervals(
         if exact is not None:
             found[key] = exact
         else:
-            together[tuple(_units([number]))][key] = number
+            together[tuple(unit_names([number]))][key] = number
     for some in together.values():
         keys, given = list(some), list(some.values())
         for key, number, values in zip(keys, given, draw(given, draws, seed), strict=True):
@@ -119,17 +107,26 @@ def tail(units: int, level: float = LEVEL) -> float:
     T. C. Hesterberg, "What teachers should know about the bootstrap", The American Statistician 69
     (2015), 371-386, section 3.3 (expanded percentile interval).
     """
-    from scipy.stats import norm, t
+    from scipy.special import ndtr, stdtrit  # scipy.stats gives the same, and takes 1 s to import
 
     if units < 2:
         return 0.0
-    quantile = t.ppf((1 + level) / 2, df=units - 1)
-    return float(norm.cdf(-quantile * (units / (units - 1)) ** 0.5))
+    quantile = stdtrit(units - 1, (1 + level) / 2)
+    return float(ndtr(-quantile * (units / (units - 1)) ** 0.5))
+
+
+def unit_names(numbers: Sequence[Number]) -> Array:
+    """What draws of these numbers take, sorted; see `Items.units`."""
+    distinct: list[Array] = []  # most numbers are of the same items in the same order
+    for part in (part for number in numbers for part in number.parts):
+        if not any(np.array_equal(part.units, other) for other in distinct):
+            distinct.append(part.units)
+    return np.unique(np.concatenate(distinct))
 
 
 def unit_count(numbers: Sequence[Number]) -> int:
     """How many units draws of these numbers take."""
-    return len(_units(numbers))
+    return len(unit_names(numbers))
 
 
 def _percentile(number: Number, values: Array, level: float) -> ItemInterval:
@@ -160,180 +157,58 @@ def _wilson(number: Number, level: float) -> ItemInterval | None:
     return wilson_interval(round(float(hits.mean()) * n), n, level)
 
 
-def _units(numbers: Sequence[Number]) -> Array:
-    return np.unique(np.concatenate([part.units for n in numbers for part in n.parts]))
-
-
 def _weights(units: int, draws: int, chunk: int, seed: int) -> Iterator[Array]:
     """How often each unit is drawn, [units, up to `chunk` draws] at a time."""
+    if draws <= chunk:
+        yield _all_weights(units, draws, seed)
+        return
     rng = np.random.RandomState(seed)  # its stream is the same in every version of numpy
     for start in range(0, draws, chunk):
-        some = min(chunk, draws - start)
+        yield _counts(rng, units, min(chunk, draws - start))
+
+
+@lru_cache(maxsize=1)
+def _all_weights(units: int, draws: int, seed: int) -> Array:
+    """Those of all draws; kept, because tables have many columns of as many items."""
+    counts = _counts(np.random.RandomState(seed), units, draws)
+    counts.flags.writeable = False
+    return counts
+
+
+def _counts(rng: np.random.RandomState, units: int, draws: int) -> Array:
+    """How often each unit is drawn in the next draws, [units, draws]; in blocks that fit into caches."""
+    made = np.empty((units, draws), counting_type(units))
+    block = max(1, _CELLS // (2 * units))
+    for start in range(0, draws, block):
+        some = min(block, draws - start)
         picks = rng.randint(0, units, size=(some, units))
         picks += units * np.arange(some)[:, None]
         counts = np.bincount(picks.ravel(), minlength=units * some)
-        yield np.ascontiguousarray(counts.reshape(some, units).T, dtype=np.float64)
+        made[:, start : start + some] = counts.reshape(some, units).T
+    return made
 
 
-def _values(number: Number, compiled: Mapping[int, _Statistic], weights: Array) -> Array:
-    """The number for each column of weights: its parts, and the rule that joins them."""
-    return combine([compiled[id(part)].of(weights) for part in number.parts], number.rule)
+def _drawn(
+    made: Mapping[int, Statistic], shared: int, units: int, draws: int, seed: int
+) -> dict[int, Array]:
+    """The values of all statistics, [draws] each, by the same keys.
 
+    Those of whole numbers take many draws at once, the others as few as fit into the caches.
 
-def _compiled(numbers: Sequence[Number], units: Array) -> dict[int, _Statistic]:
-    """The statistic of every part, by its identity."""
-    found: dict[int, _Statistic] = {}
-    curves: dict[int, _Curve] = {}  # by the identity of the scores
-    for part in (part for number in numbers for part in number.parts):
-        if id(part) not in found:
-            place = np.searchsorted(units, part.units)
-            found[id(part)] = _statistic(part, place, len(units), curves)
-    return found
-
-
-def _statistic(items: Items, place: Array, units: int, curves: dict[int, _Curve]) -> _Statistic:
-    """The statistic of items whose units stand at `place` [n] among so many units."""
-    if items.rule in ("median", "lower-median"):
-        return _median(items, place, units)
-    if items.rule == "map":
-        return _mean_precision(items, place, units)
-    if items.rule == "ece":
-        return _calibration(items, place, units)
-    if items.rule in ("micro_ap", "f1_best", "threshold_best", "threshold"):
-        assert items.against is not None
-        if id(items.values) not in curves:
-            each = np.repeat(place, items.values.shape[1])
-            pairs = items.values.ravel(), items.against.ravel()
-            curves[id(items.values)] = _Curve(*pairs, each, units)
-        return _pairs(items, curves[id(items.values)])
-    return _sums(items, place, units)
-
-
-def _sums(items: Items, place: Array, units: int) -> _Statistic:
-    """Means, sums and ratios of sums: linear in the weights but for the end."""
-    below = np.ones(len(place)) if items.against is None else items.against
-    above, total = (np.bincount(place, column, units) for column in (items.values, below))
-
-    def of(weights: Array) -> Array:
-        upper: Array = above @ weights
-        if items.rule == "sum":
-            return upper
-        share: Array = (100 * upper if items.rule == "share" else upper) / (total @ weights)
-        # of nothing chosen and nothing right, F1 is 0
-        return np.nan_to_num(100 * share) if items.rule == "ratio" else share
-
-    return _Statistic(of, 1)
-
-
-def _calibration(items: Items, place: Array, units: int) -> _Statistic:
-    """The calibration error, from how far probabilities are from marks in each bin of each unit."""
-    assert items.against is not None
-    cells = bins_of(items.values) * units + place[:, None]
-    gaps = (items.values - items.against).ravel()
-    above = np.bincount(cells.ravel(), gaps, BINS * units).reshape(BINS, units)
-    total = np.bincount(place, minlength=units) * items.values.shape[1]
-
-    def of(weights: Array) -> Array:
-        return np.asarray(100 * np.abs(above @ weights).sum(0) / (total @ weights))
-
-    return _Statistic(of, BINS)
-
-
-def _median(items: Items, place: Array, units: int) -> _Statistic:
-    from scipy.sparse import coo_array
-
-    distinct, row = np.unique(items.values, return_inverse=True)
-    table = coo_array((np.ones(len(row)), (row, place)), (len(distinct), units)).tocsr()
-
-    def of(weights: Array) -> Array:
-        reached = _running(table @ weights)
-        total = reached[-1]
-        lower = distinct[(reached >= np.ceil(total / 2)).argmax(0)]
-        upper = distinct[(reached >= np.floor(total / 2) + 1).argmax(0)]
-        middle = lower if items.rule == "lower-median" else (lower + upper) / 2
-        return np.where(total > 0, middle, np.nan)
-
-    return _Statistic(of, len(distinct))
-
-
-class _Curve:
-    """What stands at or above each distinct score that a positive has, from the highest down.
-
-    Thresholds between positives add no recall and only lower the precision: they are left out.
-    `scores`: the thresholds, [P].
+    Args:
+        shared: numbers of each draw that the first ones keep together.
     """
-
-    def __init__(self, scores: Array, marks: Array, place: Array, units: int) -> None:
-        from scipy.sparse import coo_array
-
-        self.scores = np.unique(scores[marks == 1])[::-1]
-        row = np.searchsorted(-self.scores, -scores)  # the first threshold that lets the item in
-
-        def table(which: Array) -> Any:
-            cells = (np.ones(which.sum()), (row[which], place[which]))
-            return coo_array(cells, (len(self.scores), units)).tocsr()
-
-        self._entering = table(row < len(self.scores))
-        self._positive = table(marks == 1)
-        self._last: tuple[Array, tuple[Array, Array, Array]] | None = None
-
-    def at(self, weights: Array) -> tuple[Array, Array, Array]:
-        """Positives that come in with each threshold; positives, and items, above it: [P, draws]."""
-        gain = self._positive @ weights
-        return gain, _running(gain.copy()), _running(self._entering @ weights)
-
-    def kept(self, weights: Array) -> tuple[Array, Array, Array]:
-        """The same, kept for the next statistic of this curve."""
-        if self._last is None or self._last[0] is not weights:
-            self._last = weights, self.at(weights)
-        return self._last[1]
-
-
-def _running(table: Array) -> Array:
-    """Sums down the columns, in place: for wide rows five times as fast as cumsum(axis=0)."""
-    if table.shape[1] < 100:
-        return np.cumsum(table, axis=0, out=table)
-    for above, row in pairwise(table):
-        row += above
-    return table
-
-
-def _area(gain: Array, hits: Array, chosen: Array) -> Array:
-    """Average precision in 0..1 for each draw; NaN without a positive."""
-    each = gain * hits
-    each /= np.maximum(chosen, 1.0)  # nothing chosen, nothing gained
-    total = hits[-1]
-    return np.where(total > 0, each.sum(0) / total, np.nan)
-
-
-def _mean_precision(items: Items, place: Array, units: int) -> _Statistic:
-    """Mean over the labels that have a positive among what was drawn."""
-    assert items.against is not None
-    labels = zip(items.values.T, items.against.T, strict=True)
-    curves = [_Curve(s, m, place, units) for s, m in labels if m.any()]
-
-    def of(weights: Array) -> Array:
-        total, count = np.zeros(weights.shape[1]), np.zeros(weights.shape[1])
-        for curve in curves:
-            each = _area(*curve.at(weights))
-            count += np.isfinite(each)
-            total += np.nan_to_num(each)
-        return 100 * total / count
-
-    return _Statistic(of, max(len(curve.scores) for curve in curves))
-
-
-def _pairs(items: Items, curve: _Curve) -> _Statistic:
-    """Over all pairs of item and label: average precision, best F1, and the threshold it is found at."""
-
-    def of(weights: Array) -> Array:
-        gain, hits, chosen = curve.kept(weights)
-        if items.rule == "micro_ap":
-            return 100 * _area(gain, hits, chosen)
-        f1 = 2 * hits / (chosen + hits[-1])
-        if items.rule == "f1_best":
-            return np.asarray(100 * f1.max(0))
-        best: Array = curve.scores[f1.argmax(0)]
-        return best if items.rule == "threshold" else sigmoid(best)
-
-    return _Statistic(of, len(curve.scores))
+    widest = max([units, *(statistic.width for statistic in made.values())])
+    values: dict[int, Array] = {}
+    for whole, cells in ((True, _WIDE * _CELLS), (False, _CELLS)):
+        some = {key: one for key, one in made.items() if one.whole == whole}
+        if not some:
+            continue
+        width = max(widest, shared) if whole else widest
+        parts: dict[int, list[Array]] = {key: [] for key in some}
+        for counts in _weights(units, draws, max(1, cells // width), seed):
+            drawn = Drawn(counts)
+            for key, one in some.items():
+                parts[key].append(one.of(drawn))
+        values |= {key: np.concatenate(each) for key, each in parts.items()}
+    return values

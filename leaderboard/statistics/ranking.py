@@ -8,10 +8,12 @@ from typing import NamedTuple
 import numpy as np
 
 from ...protocols.metrics import Number, value_of
-from .bootstrap import DRAWS, LEVEL, SEED, draw, percentiles, tail, unit_count
+from .bootstrap import DRAWS, LEVEL, SEED, draw, percentiles, tail, unit_names
 from .paired import check_same_items, over_seeds, same_clips_p
 
 Array = np.ndarray
+Rows = Mapping[str, Sequence[Number]]
+"""Label -> the number of each run of the row, one run a seed."""
 
 
 class Ranked(NamedTuple):
@@ -29,7 +31,7 @@ class Ranked(NamedTuple):
 
 
 def rank_intervals(
-    rows: Mapping[str, Sequence[Number]],
+    rows: Rows,
     higher_is_better: bool = True,
     level: float = LEVEL,
     draws: int = DRAWS,
@@ -61,27 +63,78 @@ def rank_intervals(
     >>> found["vifi"].low_rank, found["vifi"].high_rank, found["vifi"].tied_with_best
     (1, 2, True)
     """
-    taken = _same_items(rows)
-    if not taken:
-        return {}
-    values = [sum(map(value_of, rows[label])) / len(rows[label]) for label in taken]
-    units = unit_count([number for label in taken for number in rows[label]])
-    if units < 2:
+    return rank_columns([(rows, higher_is_better)], level, draws, seed)[0]
+
+
+def rank_columns(
+    columns: Sequence[tuple[Rows, bool]],
+    level: float = LEVEL,
+    draws: int = DRAWS,
+    seed: int = SEED,
+) -> list[dict[str, Ranked]]:
+    """`rank_intervals` of each column: its rows, and whether higher is better.
+
+    Columns of the same items are drawn together, which changes none of their draws, so that what their
+    numbers share, such as the average precision of a label, is computed once.
+    """
+    takens = [_same_items(rows) for rows, _ in columns]
+    numbers = [
+        [number for label in taken for number in rows[label]]
+        for taken, (rows, _) in zip(takens, columns, strict=True)
+    ]
+    units = [unit_names(some) if some else np.empty(0, str) for some in numbers]
+    found: list[dict[str, Ranked]] = [{} for _ in columns]
+    for together in _of_equal_units(units):
+        if len(units[together[0]]) > 1:
+            drawn = draw([number for at in together for number in numbers[at]], draws, seed)
+        else:
+            drawn = None
+        start = 0
+        for at in together:
+            (rows, higher), end = columns[at], start + len(numbers[at])
+            taken = {label: rows[label] for label in takens[at]}
+            own = None if drawn is None else drawn[start:end]
+            found[at] = _ranked(taken, own, len(units[at]), higher, level, seed)
+            start = end
+    return found
+
+
+def _of_equal_units(units: Sequence[Array]) -> list[list[int]]:
+    """Places of equal arrays together, without the empty ones."""
+    groups: list[list[int]] = []
+    for at, names in enumerate(units):
+        home = next((g for g in groups if np.array_equal(units[g[0]], names)), None)
+        if home is not None:
+            home.append(at)
+        elif len(names):
+            groups.append([at])
+    return groups
+
+
+def _ranked(
+    rows: Rows, every: Array | None, units: int, higher: bool, level: float, seed: int
+) -> dict[str, Ranked]:
+    """The ranks of rows of the same items.
+
+    Args:
+        every: draws of all their runs, row by row, [runs, draws]; None: of one unit there are none.
+    """
+    values = [sum(map(value_of, runs)) / len(runs) for runs in rows.values()]
+    if every is None:
         return {
-            label: Ranked(value, 1, len(taken), True)
-            for label, value in zip(taken, values, strict=True)
+            label: Ranked(value, 1, len(rows), True)
+            for label, value in zip(rows, values, strict=True)
         }
-    sign = 1 if higher_is_better else -1
-    drawn = sign * _draws([rows[label] for label in taken], draws, seed)
+    sign = 1 if higher else -1
+    drawn = sign * _over_seeds(every, [len(runs) for runs in rows.values()], seed)
     best = int(np.argmax(sign * np.array(values)))
+    runs_of_best = list(rows.values())[best]
     end = 100 * tail(units, level)
     # a draw that leaves a row without a value says nothing of ranks
     sound = drawn[:, np.isfinite(drawn).all(0)]
     found = {}
-    for at, (label, value) in enumerate(zip(taken, values, strict=True)):
-        tied = at == best or _inseparable(
-            rows[taken[best]], rows[label], drawn[best] - drawn[at], units, level
-        )
+    for at, ((label, runs), value) in enumerate(zip(rows.items(), values, strict=True)):
+        tied = at == best or _inseparable(runs_of_best, runs, drawn[best] - drawn[at], units, level)
         found[label] = Ranked(value, *_rank_interval(sound, at, end), tied)
     return found
 
@@ -105,14 +158,13 @@ def _inseparable(
     return low <= 0 <= high
 
 
-def _draws(rows: Sequence[Sequence[Number]], draws: int, seed: int) -> Array:
-    """Means over seeds on shared draws of items, [rows, draws]."""
-    every = draw([number for row in rows for number in row], draws, seed)
-    ends = np.cumsum([len(row) for row in rows])[:-1]
+def _over_seeds(every: Array, runs: Sequence[int], seed: int) -> Array:
+    """Means over seeds, [rows, draws], of draws [runs, draws]; `runs`: how many each row has."""
+    ends = np.cumsum(runs)[:-1]
     return np.stack([over_seeds(part, seed, at) for at, part in enumerate(np.split(every, ends))])
 
 
-def _same_items(rows: Mapping[str, Sequence[Number]]) -> list[str]:
+def _same_items(rows: Rows) -> list[str]:
     """Labels of the largest set of rows that have the same items in all their runs."""
     sets: list[list[str]] = []
     for label, runs in rows.items():

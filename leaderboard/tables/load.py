@@ -8,7 +8,8 @@ from pathlib import Path
 from ..record.store import Run, load_runs
 from ..reported.numbers import load_reported
 from .grid import Grid, make_grid
-from .ranks import read_items, standings_of
+from .kept_ranks import KeptRanks
+from .ranks import ranked_before, read_items, standings_of
 from .shown import Standings
 from .tables import Table, leaderboard_table
 from .versions import version_lines
@@ -32,11 +33,14 @@ class Board:
     problems: tuple[str, ...]
 
 
-def make_board(root: Path, reported: bool = False, ranks: bool = True) -> Board:
+def make_board(
+    root: Path, reported: bool = False, ranks: bool = True, cache: Path | None = None
+) -> Board:
     """Read the runs below `root`; raises StoreError if it is no folder.
 
     Args:
         ranks: also read the predictions; without, no record is held against them.
+        cache: a folder where ranks are kept, and found again for the same records; it changes no digit.
     """
     problems: list[str] = []
     runs = tuple(load_runs(root, problems))
@@ -44,11 +48,15 @@ def make_board(root: Path, reported: bool = False, ranks: bool = True) -> Board:
     grid = make_grid(run.record for run in runs)
     standings: Standings = {}
     if ranks:
-        read = read_items(grid, runs, problems)
+        kept = KeptRanks(cache, runs)
+        read = read_items(grid, runs, problems, ranked_before(grid, kept))
         if read.false:
             runs = tuple(run for run in runs if run.record.run_id not in read.false)
             grid = make_grid(run.record for run in runs)
-        standings = standings_of(grid, read, problems)
+            # rows that the others stood beside are gone: some of these may need their items now
+            done = {*read.items, *read.unread, *ranked_before(grid, kept)}
+            read.items.update(read_items(grid, runs, problems, done).items)
+        standings = standings_of(grid, read, problems, kept)
     problems += version_lines(grid)
     table = leaderboard_table(
         (), reported=load_reported() if reported else (), standings=standings, grid=grid

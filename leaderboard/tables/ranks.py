@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from ...protocols.metrics import Items, Key, Number, value_of
@@ -11,15 +11,16 @@ from ..record.files import StoreError
 from ..record.record import Record
 from ..record.store import Run
 from ..statistics.items import items, numbers
-from ..statistics.ranking import Ranked, rank_intervals
+from ..statistics.ranking import Ranked, rank_columns
 from .cells import Column
 from .grid import CellKey, FamilyTable, Grid, GridEntry, Group
+from .kept_ranks import KeptRanks, Places
 from .rows import Row
 from .shown import Standing
 
 CLOSE = 1e-6  # relative and absolute: sums in another order
 
-RunItems = Mapping[str, tuple[Record, Mapping[Key, Items]]]
+RunItems = dict[str, tuple[Record, Mapping[Key, Items]]]
 """Run id -> the record and its items."""
 
 
@@ -33,9 +34,15 @@ class Read(NamedTuple):
     """Predictions that contradict their record."""
 
 
-def read_items(grid: Grid, runs: Iterable[Run], problems: list[str]) -> Read:
-    """The items of the runs of a grid. What is wrong goes into `problems`."""
-    left = {record.run_id for record in grid.used}
+def read_items(
+    grid: Grid, runs: Iterable[Run], problems: list[str], skip: Container[str] = ()
+) -> Read:
+    """The items of the runs of a grid. What is wrong goes into `problems`.
+
+    Args:
+        skip: ids of runs that need not be read: `ranked_before`.
+    """
+    left = {record.run_id for record in grid.used if record.run_id not in skip}
     read: dict[str, tuple[Record, Mapping[Key, Items]]] = {}
     unread: set[str] = set()
     false: set[str] = set()
@@ -59,20 +66,46 @@ def read_items(grid: Grid, runs: Iterable[Run], problems: list[str]) -> Read:
     return Read(read, unread, false)
 
 
-def standings_of(grid: Grid, read: Read, problems: list[str]) -> dict[CellKey, Standing]:
+def ranked_before(grid: Grid, kept: KeptRanks) -> set[str]:
+    """Ids of runs whose columns are all in the cache: their predictions are sound and need not be read."""
+    before: set[str] = set()
+    needed: set[str] = set()
+    for family in grid.families:
+        for group in family.groups:
+            for column, entries in _entries(family, group).items():
+                ids = {run_id for entry in entries for run_id in entry.cell.run_ids}
+                (needed if kept.load(column, entries) is None else before).update(ids)
+    return before - needed
+
+
+def standings_of(
+    grid: Grid, read: Read, problems: list[str], kept: KeptRanks | None = None
+) -> dict[CellKey, Standing]:
     """The rank interval of every cell that at least one other can be compared with.
 
     Cells of runs without predictions, or on other items than most, have none: a line in `problems` names
     those that have no other line there. No cell is the best alone where one without a rank has as good
     a value.
+
+    Args:
+        kept: the cache, where columns are looked up and new ones put.
     """
+    kept = kept or KeptRanks(None, ())
     standings: dict[CellKey, Standing] = {}
     for family in grid.families:
         for group in family.groups:
             unranked: dict[str, None] = {}
-            for column in group.columns:
-                ranked = _column(family, group, column, read, unranked)
-                standings |= {(group.heading, column.name, row): s for row, s in ranked.items()}
+            entries = _entries(family, group)
+            for column, places in _places(entries, read, kept).items():
+                if not places.compared:
+                    continue
+                others = [e for at, e in enumerate(entries[column]) if at not in places.ranked]
+                for entry in others:
+                    if read.unread.isdisjoint(entry.cell.run_ids):
+                        unranked[entry.row.label] = None
+                ranked = {entries[column][at].row: one for at, one in places.ranked.items()}
+                own = _standings(ranked, [entry.cell.value for entry in others], column.lower)
+                standings |= {(group.heading, column.name, row): s for row, s in own.items()}
             problems += [
                 f"no rank for {label} in {group.heading}: no predictions, or of other items than those of "
                 "other rows"
@@ -81,22 +114,33 @@ def standings_of(grid: Grid, read: Read, problems: list[str]) -> dict[CellKey, S
     return standings
 
 
-def _column(
-    family: FamilyTable, group: Group, column: Column, read: Read, unranked: dict[str, None]
-) -> dict[Row, Standing]:
-    """Standings by row. Labels of rows that have a value but no rank go into `unranked`."""
-    entries = [e for e in family.entries if e.group is group and e.column == column]
-    rows = {e.row: made for e in entries if (made := _numbers(e, read.items))}
-    if len(rows) < 2:
-        return {}
-    places = {str(place): row for place, row in enumerate(rows)}
-    ranked = rank_intervals({place: rows[row] for place, row in places.items()}, not column.lower)
-    standing = {places[place]: one for place, one in ranked.items()}
-    others = [entry for entry in entries if entry.row not in standing]
-    for entry in others:
-        if read.unread.isdisjoint(entry.cell.run_ids):
-            unranked[entry.row.label] = None
-    return _standings(standing, [entry.cell.value for entry in others], column.lower)
+def _entries(family: FamilyTable, group: Group) -> dict[Column, list[GridEntry]]:
+    """The filled cells of each column, in the order of the rows."""
+    own = [entry for entry in family.entries if entry.group is group]
+    return {column: [e for e in own if e.column == column] for column in group.columns}
+
+
+def _places(
+    entries: Mapping[Column, Sequence[GridEntry]], read: Read, kept: KeptRanks
+) -> dict[Column, Places]:
+    """Where the rows of each column stand: kept, or else drawn, all columns together."""
+    before = {column: kept.load(column, some) for column, some in entries.items()}
+    rows = {
+        column: {str(at): made for at, e in enumerate(some) if (made := _numbers(e, read.items))}
+        for column, some in entries.items()
+        if before[column] is None
+    }
+    several = {column: of_rows for column, of_rows in rows.items() if len(of_rows) > 1}
+    drawn = rank_columns([(of_rows, not column.lower) for column, of_rows in several.items()])
+    by_column = dict(zip(several, drawn, strict=True))
+    new: dict[Column, Places] = {}
+    for column in rows:
+        ranked = {int(at): one for at, one in by_column.get(column, {}).items()}
+        new[column] = Places(column in several, ranked)
+        ids = [run_id for entry in entries[column] for run_id in entry.cell.run_ids]
+        if read.unread.isdisjoint(ids):
+            kept.save(column, entries[column], new[column])
+    return {column: before[column] or new[column] for column in entries}
 
 
 def _standings(

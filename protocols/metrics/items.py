@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any, SupportsFloat
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,12 +26,19 @@ _STATISTICS: dict[Rule, Callable[[np.ndarray, Any], SupportsFloat]] = {
     "threshold": lambda p, marks: precision.best_f1(p, marks)[1],
     "ece": lambda p, marks: 100 * precision.calibration_error(p, marks),
 }
+_VALUES: WeakKeyDictionary[Items, float] = WeakKeyDictionary()
 
 
 def value_of(number: Number) -> float:
     """The number itself: every item once."""
-    each = [_STATISTICS[part.rule](part.values, part.against) for part in number.parts]
-    return float(combine([float(value) for value in each], number.rule))
+    return float(combine([_value(part) for part in number.parts], number.rule))
+
+
+def _value(items: Items) -> float:
+    """The statistic of items, computed once: tables ask for it in several columns."""
+    if items not in _VALUES:
+        _VALUES[items] = float(_STATISTICS[items.rule](items.values, items.against))
+    return _VALUES[items]
 
 
 def combine(values: Sequence[Any], rule: Joint) -> NDArray[np.float64]:

@@ -86,6 +86,7 @@ def test_what_all_settings_share(method, family, dataset):
     assert augment.multiscale == [1, 0.875, 0.75, 0.66]
     assert (augment.flip, augment.jitter, augment.grey) == (0.5, 0.8, 0.2)
     assert augment.jitter_per_frame
+    assert augment.arithmetic == "pil"
     colours = (augment.brightness, augment.contrast, augment.saturation, augment.hue)
     assert colours == (0.4, 0.4, 0.2, 0.1)
 

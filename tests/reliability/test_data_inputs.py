@@ -271,7 +271,7 @@ def matroska_with_a_wrong_duration_and_all_its_bytes(at, clip):
 
 def video_for_predict_that_is_a_folder(at, clip):
     two(at / "d", clip)
-    return (*PREDICT, "--video", at / "d"), None, 2, "is a folder, and a video file is wanted"
+    return (*PREDICT, "--video", at / "d"), None, 2, "is a folder, and one file is wanted"
 
 
 def data_for_a_protocol_without(at, clip):

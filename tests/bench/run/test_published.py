@@ -46,7 +46,7 @@ def run(quick, root, shared):
             check=check,
         )
         new = [r for r in load_records(out) if r.run_id not in known]
-        return new, done.stdout
+        return new, done.stdout + done.stderr
 
     return start
 
@@ -89,7 +89,7 @@ def test_zero_shot_says_what_was_there(run, root, shared):
         assert data.ids_digest == digest(sorted(scored["ids"].tolist()))
         assert scored["scores"].shape == (data.n_scored, 51)
         assert len(set(scored["target"])) == 51
-        assert f"split{n}: {1530 - data.n_scored} of 1530 videos not scored" in printed
+        assert f"split{n}: {1530 - data.n_scored:,} of 1,530 videos not scored" in printed
         assert f"1,530 videos, {data.n_scored} of them there" in printed
     sources = plan_of(record)["annotations"]
     assert len(sources) == 3

@@ -105,7 +105,7 @@ def test_settings_of_a_stage_that_there_is_not(quick):
     run = ("run", "--method", "vifi", "--protocol", "b2n-shapes", "--set", "stages.tune.lr=1")
     assert "'tune' is none of fine-tune; did you mean" in quick(*run, check=2).stderr
     slip = quick(*run[:-1], "stages.fine-tune.lrr=1", check=2)
-    assert "fine-tune.lrr is no training setting; did you mean lr?" in slip.stderr
+    assert "fine-tune.lrr is no training setting; did you mean 'lr'?" in slip.stderr
     late = quick(*run[:-1], "train.average_from=100", check=2)
     assert "train.average_from 100 is beyond train.epochs" in late.stderr
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from vclipbench.datasets.cache import cache_root
 from vclipbench.datasets.shapes import store
 from vclipbench.datasets.shapes.render import render
 from vclipbench.datasets.shapes.sheet import contact_sheet
@@ -44,10 +45,10 @@ def test_the_cache_root_follows_the_environment(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("VCLIPBENCH_CACHE", str(tmp_path))
-    assert store.cache_root() == tmp_path
+    assert cache_root() == tmp_path
     assert ensure(clips(1))[0].is_relative_to(tmp_path)
     monkeypatch.setenv("VCLIPBENCH_CACHE", "")
-    assert store.cache_root().name == "vclipbench"
+    assert cache_root().name == "vclipbench"
 
 
 @pytest.mark.parametrize("size", [64, 96])

@@ -72,7 +72,7 @@ def test_training_took_nothing_only_where_nothing_was_trained(make_record):
     published = make_record(seed=None, init=PUBLISHED, blocks={"cost": COST})
     frame = leaderboard_table([plain, published]).costs["zs"].set_index("method")
     assert frame["training (h)"].to_dict() == {"clip": "0", "vifi": ""}
-    assert frame["checkpoint"].to_dict() == {"clip": "", "vifi": "vifi cdcdcd"}
+    assert frame["checkpoint"].to_dict() == {"clip": "", "vifi": "file (cdcdcd)"}
     assert costs_of([plain])["train_hours"] == 0.0
     assert "train_hours" not in costs_of([published])
     assert "checkpoint" not in leaderboard_table([plain]).costs["zs"]

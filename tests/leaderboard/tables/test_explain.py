@@ -22,7 +22,7 @@ def test_all_backbones_and_checkpoints_are_explained(make_record):
     published = make_record({"split1": 50.0}, seed=None, init=PUBLISHED)
     assert heads(make_grid([small, large, published]), "vifi/zs-ucf101/split1") == [
         "vifi on ViT-B-16 (openai), zs-ucf101, split1",
-        "vifi on ViT-B-16 (openai), vifi cdcdcd, zs-ucf101, split1",
+        "vifi on ViT-B-16 (openai), file (cdcdcd), zs-ucf101, split1",
         "vifi on ViT-L-14 (openai), zs-ucf101, split1",
     ]
 

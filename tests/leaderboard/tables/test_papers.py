@@ -36,7 +36,7 @@ def test_own_trainings_and_published_checkpoints_have_lines_of_their_own(runs):
     assert own.startswith("74.0 [")
     assert own.endswith("; vifi, ViT-B-16 (openai))")
     assert published.startswith("70.0 [")
-    assert published.endswith("; vifi, ViT-B-16 (openai), vifi cdcdcd)")
+    assert published.endswith("; vifi, ViT-B-16 (openai), file (cdcdcd))")
 
 
 def test_a_line_holds_all_numbers_of_its_source_measured_or_not(runs):

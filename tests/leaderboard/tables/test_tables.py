@@ -235,7 +235,7 @@ def test_checkpoints_and_parent_runs(make_record):
     head, *rows = lines(records)
     assert head == "| method | backbone | checkpoint | zs-ucf101 split1 |"
     assert [row.split("|")[1].strip() for row in rows] == ["vifi", "vifi", "vifi-prompt"]
-    assert [row.split("|")[3].strip() for row in rows] == ["", "vifi ababab", "parent run"]
+    assert [row.split("|")[3].strip() for row in rows] == ["", "file (ababab)", "parent run"]
     # parents that differ only in the seed count as one; unknown parents are not averaged over
     assert [line["n_seeds"] for line in cells(records)] == ["2", "1", "2"]
     assert [line["n_seeds"] for line in cells(children)] == ["1", "1"]
