@@ -59,7 +59,12 @@ class Backbone:
         return int(size[0] if isinstance(size, tuple) else size)
 
     def tokenize(self, texts: Sequence[str]) -> Tensor:
-        """Token ids [N, L], cut after the longest text: a causal encoder never looks further.
+        """Token ids [N, L], cut after the longest text: a causal encoder never looks further."""
+        kept: Tensor = self.token_ids(texts).to(self.clip.positional_embedding.device)
+        return kept
+
+    def token_ids(self, texts: Sequence[str]) -> Tensor:
+        """What `tokenize` gives, but on the CPU, where looking at values waits for no device.
 
         A text longer than the context is cut there; the first one is warned about, all are counted.
         """
@@ -68,7 +73,7 @@ class Backbone:
         if bool((tokens[:, -1] != 0).any()):
             self._count_truncated(texts, length)
         used = int(tokens.argmax(1).max()) + 1 if len(tokens) else length
-        kept: Tensor = tokens[:, :used].to(self.clip.positional_embedding.device)
+        kept: Tensor = tokens[:, :used]
         return kept
 
     def _count_truncated(self, texts: Sequence[str], length: int) -> None:
@@ -78,7 +83,7 @@ class Backbone:
             warnings.warn(
                 f"a text has more than the {length} tokens of this CLIP's context and is cut: "
                 f"{long[0][:60]!r}...",
-                stacklevel=3,
+                stacklevel=4,
             )
         self.truncated += len(long)
 

@@ -91,7 +91,10 @@ def _mil_nce(s: Sources) -> Tensor:
     own = _diagonal(scores)
     columns = scores.transpose(0, 1).masked_fill(own[..., None], -torch.inf)
     everything = torch.cat([scores, columns], 1).flatten(1).logsumexp(1)
-    loss: Tensor = (everything - scores[own].logsumexp(1)).mean()
+    right = (
+        scores.diagonal().T.contiguous()
+    )  # not `scores[own]`, for whose shape a device is waited for
+    loss: Tensor = (everything - right.logsumexp(1)).mean()
     return loss
 
 

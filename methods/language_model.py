@@ -72,7 +72,7 @@ class LanguageModel:
             words.expand(sets, -1, -1, -1),
             queries.to(kind).expand(sets, n, -1, -1),
         )
-        mask, positions = _layout(k, lengths, ids.shape[1], len(queries))
+        mask, positions = _layout(k, lengths, ids.shape[1], len(queries), ids.device)
         out = self._run(
             inputs_embeds=torch.cat(parts, 2).flatten(0, 1),
             attention_mask=mask.repeat(sets, 1),
@@ -91,13 +91,13 @@ class LanguageModel:
 
         self._remember(list(dict.fromkeys(texts)), queries)
         kept = [self._memory[text] for text in texts]
-        lengths = torch.tensor([len(x) for x in kept], device=queries.device)
+        lengths = [len(x) for x in kept]
         padded = pad_sequence(kept, batch_first=True)  # [N, L, layers, 2, heads, d]
         cache = DynamicCache()
         for layer in range(padded.shape[2]):
             keys, values = padded[:, :, layer].permute(2, 0, 3, 1, 4)
             cache.update(keys, values, layer)
-        mask, positions = _layout(0, lengths, padded.shape[1], len(queries))
+        mask, positions = _layout(0, lengths, padded.shape[1], len(queries), padded.device)
         out = self._run(
             inputs_embeds=queries.to(padded.dtype).expand(len(texts), -1, -1),
             attention_mask=mask,
@@ -118,18 +118,18 @@ class LanguageModel:
         if not texts:
             return
         ids, lengths = self._ids(texts, len(queries), start=True)
-        mask, positions = _layout(0, lengths, ids.shape[1], 0)
+        mask, positions = _layout(0, lengths, ids.shape[1], 0, ids.device)
         with torch.autocast(ids.device.type, enabled=False):
             out = self._run(
                 input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=True
             )
         layers = [torch.stack((x.keys, x.values)) for x in out.past_key_values.layers]
         table = torch.stack(layers).permute(2, 4, 0, 1, 3, 5)  # [N, L, layers, 2, heads, d]
-        for text, row, length in zip(texts, table, lengths.tolist(), strict=True):
+        for text, row, length in zip(texts, table, lengths, strict=True):
             self._memory[text] = row[:length].clone()
 
-    def _ids(self, texts: Sequence[str], others: int, start: bool) -> tuple[Tensor, Tensor]:
-        """Token ids [N, L], zeros after the end of a text, and their numbers [N]; cut to what fits."""
+    def _ids(self, texts: Sequence[str], others: int, start: bool) -> tuple[Tensor, list[int]]:
+        """Token ids [N, L], zeros after the end of a text, and N numbers of them; cut to what fits."""
         rows: list[list[int]] = self.tokenizer(list(texts), add_special_tokens=False)["input_ids"]
         if start:
             first = self.tokenizer.bos_token_id
@@ -140,7 +140,7 @@ class LanguageModel:
         rows = [row[: None if room is None else max(room - others, 1)] for row in rows]
         device = self.model.get_input_embeddings().weight.device
         ids = pad_sequence([torch.tensor(row, dtype=torch.long) for row in rows], batch_first=True)
-        return ids.to(device), torch.tensor([len(row) for row in rows], device=device)
+        return ids.to(device), [len(row) for row in rows]
 
     def _run(self, position_ids: Tensor, **inputs: Any) -> Any:
         if self._takes_positions:
@@ -148,9 +148,11 @@ class LanguageModel:
         return self.model.base_model(**inputs)
 
 
-def _layout(before: int, lengths: Tensor, longest: int, after: int) -> tuple[Tensor, Tensor]:
+def _layout(
+    before: int, numbers: Sequence[int], longest: int, after: int, device: torch.device
+) -> tuple[Tensor, Tensor]:
     """Mask and positions [N, before + longest + after] of texts that end in a gap, which counts nothing."""
-    n, device = len(lengths), lengths.device
+    n, lengths = len(numbers), torch.tensor(numbers, device=device)
     inside = torch.arange(longest, device=device) < lengths[:, None]
     ones = torch.ones(n, before + after, dtype=torch.bool, device=device)
     mask = torch.cat((ones[:, :before], inside, ones[:, before:]), 1).long()

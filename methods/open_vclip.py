@@ -275,14 +275,23 @@ class _Windows(torch.autograd.Function):
 def info_nce(video: Tensor, text: Tensor, scale: Tensor) -> Tensor:
     """Symmetric InfoNCE between unit rows [B, D] of videos and of their texts: mean of both directions.
 
-    Videos whose text row is zero are left out; with fewer than two others the loss is 0.
+    Videos whose text row is zero are left out; with fewer than two others the loss is 0. That is done by
+    masks, since a device is waited for where the number of rows depends on values.
     """
     described = text.any(-1)
-    if int(described.sum()) < 2:
-        return 0 * video.sum()
-    logits = scale * video[described] @ text[described].T
-    pairs = torch.arange(len(logits), device=logits.device)
-    return (F.cross_entropy(logits, pairs) + F.cross_entropy(logits.T, pairs)) / 2
+    logits = scale * video @ text.T
+    left_out = torch.finfo(
+        logits.dtype
+    ).min  # not infinity, of which a whole row would have no gradient
+    logits = logits.masked_fill(~(described[:, None] & described), left_out)
+    pairs = torch.arange(len(logits), device=logits.device).where(described, -1)
+
+    number = described.sum().clamp(min=1)
+
+    def towards(scores: Tensor) -> Tensor:
+        return F.cross_entropy(scores, pairs, ignore_index=-1, reduction="sum") / number
+
+    return (towards(logits) + towards(logits.T)) / 2
 
 
 @contextmanager

@@ -96,12 +96,8 @@ def attributed_text(backbone: Backbone, labels: Sequence[str], attributes: Tenso
     """
     clip, m = backbone.clip, attributes.shape[1]
     texts, room = [full_stop(label) for label in labels], backbone.clip.context_length - m
-    tokens = backbone.tokenizer(texts, context_length=room)
-    if bool((tokens[:, -1] != 0).any()):
-        backbone._count_truncated(texts, room)
-    ends = tokens.argmax(1)
-    tokens = tokens[:, : int(ends.max()) + 1].to(attributes.device)
-    words = clip.token_embedding(tokens)
+    tokens, ends = _token_ids(backbone, texts, room)
+    words = clip.token_embedding(tokens.to(attributes.device))
     x = torch.cat((words[:, :1], attributes.to(words.dtype), words[:, 1:]), 1)
     length = x.shape[1]
     x = x + clip.positional_embedding[:length]
@@ -109,3 +105,12 @@ def attributed_text(backbone: Backbone, labels: Sequence[str], attributes: Tenso
     x = clip.ln_final(x)[torch.arange(len(x), device=x.device), ends.to(x.device) + m]
     features: Tensor = x @ clip.text_projection
     return features
+
+
+def _token_ids(backbone: Backbone, texts: Sequence[str], room: int) -> tuple[Tensor, Tensor]:
+    """Token ids [N, L], cut after the longest text, and the places of their ends [N], on the CPU."""
+    tokens = backbone.tokenizer(texts, context_length=room)
+    if bool((tokens[:, -1] != 0).any()):
+        backbone._count_truncated(texts, room)
+    ends = tokens.argmax(1)
+    return tokens[:, : int(ends.max()) + 1], ends

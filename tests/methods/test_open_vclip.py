@@ -8,7 +8,12 @@ from vclipbench.bench.config import schema
 from vclipbench.methods import Batch, build_method
 from vclipbench.methods.blocks import heads, joined
 from vclipbench.methods.card import Card
-from vclipbench.methods.open_vclip import OpenVCLIP, OpenVCLIPPlus, neighbour_attention
+from vclipbench.methods.open_vclip import (
+    OpenVCLIP,
+    OpenVCLIPPlus,
+    info_nce,
+    neighbour_attention,
+)
 
 IDS = ("open-vclip", "open-vclip++")
 TEXTS = ["a red star moving left.", "a blue circle growing."]
@@ -279,6 +284,26 @@ def test_videos_without_description_are_left_out():
     assert alone["alignment"] == 0
     plain = build_method("open-vclip", "shapes-tiny", interpolation_weight=0).loss(batch())
     assert alone["loss"].item() == pytest.approx(plain["loss"].item(), rel=1e-6)
+
+
+@pytest.mark.parametrize("left", [(), (0,), (0, 2, 3), (0, 1, 2, 3), (0, 1, 2, 3, 4)])
+@pytest.mark.parametrize("kind", [torch.float64, torch.float16])
+def test_masked_rows_are_as_if_they_were_not_there(left, kind):
+    generator = torch.Generator().manual_seed(0)
+    rows = torch.randn(2, 5, 8, generator=generator, dtype=torch.float64)
+    video, text = F.normalize(rows, dim=-1).to(kind)
+    text[list(left)] = 0
+    there = [n for n in range(5) if n not in left]
+    scale = torch.tensor(20, dtype=kind)
+    one, other = (video.clone().requires_grad_() for _ in range(2))
+    loss = info_nce(one, text, scale)
+    loss.backward()
+    alone = info_nce(other[there], text[there], scale) if there else 0 * other.sum()
+    alone.backward()
+    near = {"rtol": 1e-9, "atol": 1e-12} if kind == torch.float64 else {"rtol": 2e-3, "atol": 2e-3}
+    torch.testing.assert_close(loss, alone, **near)
+    torch.testing.assert_close(one.grad, other.grad, **near)
+    assert len(there) > 1 or not loss.item()
 
 
 def test_descriptions_are_asked_for():

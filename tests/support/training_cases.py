@@ -55,13 +55,19 @@ CASES = [
 ]
 
 
-def make(case: Case):
+def built(case: Case):
+    """A method in float32 as it is built, with what learns in its last stage."""
     torch.manual_seed(0)
     more = {"language_model": SHAPES_LM} if case.method == "llm-multilabel" else {}
     method = build_method(case.method, TINY, **more, **dict(case.options))
     target = {"captions": "captions", "labels": "labels"}.get(case.kind, "classes")
-    method.stages(target)[-1].apply(method)
-    method = method.double().train()
+    for stage in method.stages(target)[-1:]:
+        stage.apply(method)
+    return method
+
+
+def make(case: Case):
+    method = built(case).double().train()
     method._original = {name: value.double() for name, value in method._original.items()}
     for module in method.modules():
         if case.method == "llm-multilabel" and hasattr(module, "language_model"):
