@@ -47,13 +47,13 @@ def checked_features(
             )
         return features
     if not isinstance(features, dict):
-        raise OutputError(f"{what} are {_kind(features)}; a tensor or a dict of tensors is wanted")
+        raise OutputError(f"{what} are {kind(features)}; a tensor or a dict of tensors is wanted")
     if not features:
         raise OutputError(f"{what} are an empty dict; a tensor or a dict of tensors is wanted")
     for name, part in features.items():
         where = f"{what} under {name!r}"
         if not isinstance(part, Tensor):
-            raise OutputError(f"{where} are {_kind(part)}; a tensor is wanted")
+            raise OutputError(f"{where} are {kind(part)}; a tensor is wanted")
         _check(part, where, devices, floating=False)
         if not part.ndim or len(part) != number:
             raise OutputError(
@@ -79,7 +79,7 @@ def checked_scores(
         OutputError: anything else.
     """
     if not isinstance(scores, Tensor):
-        raise OutputError(f"{what} are {_kind(scores)}; a tensor {list(size)} is wanted")
+        raise OutputError(f"{what} are {kind(scores)}; a tensor {list(size)} is wanted")
     if scores.shape != size:
         raise OutputError(
             f"{what} are {_shape(scores)} for {size[0]} {nouns[0]} and {size[1]} {nouns[1]}; "
@@ -102,13 +102,13 @@ def checked_loss(losses: Any, what: str) -> dict[str, Tensor]:
     """
     wanted = '{"loss": scalar tensor, ...} is wanted'
     if not isinstance(losses, Mapping):
-        raise OutputError(f"{what} is {_kind(losses)}; {wanted}")
+        raise OutputError(f"{what} is {kind(losses)}; {wanted}")
     if "loss" not in losses:
         held = ", ".join(map(repr, losses)) or "nothing"
         raise OutputError(f"{what} holds {held} and no 'loss'; {wanted}")
     loss = losses["loss"]
     if not isinstance(loss, Tensor):
-        raise OutputError(f"{what} is {_kind(loss)}; {wanted}")
+        raise OutputError(f"{what} is {kind(loss)}; {wanted}")
     if loss.numel() != 1:
         raise OutputError(f"{what} is {_shape(loss)}, no scalar; {wanted}, such as its mean")
     if not loss.is_floating_point() or loss.is_meta:
@@ -127,7 +127,7 @@ def _logged(value: Any, what: str) -> Tensor:
         return value
     if isinstance(value, int | float):
         return torch.tensor(float(value))
-    shown = _shape(value) if isinstance(value, Tensor) else _kind(value)
+    shown = _shape(value) if isinstance(value, Tensor) else kind(value)
     raise OutputError(f"{what} is {shown}; a number to log is wanted")
 
 
@@ -153,6 +153,7 @@ def _layout(tensor: Tensor) -> str:
     return str(tensor.layout).removeprefix("torch.").replace("_", " ")
 
 
-def _kind(value: Any) -> str:
+def kind(value: Any) -> str:
+    """What a value is, with its article."""
     name = type(value).__name__
     return "None" if value is None else f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"

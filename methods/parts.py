@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from .batch import Batch
-from .outputs import Features
+from .outputs import Features, OutputError, kind
 
 Couples = Literal["nothing", "group"]
 Named = dict[str, Features]
@@ -125,12 +125,20 @@ def moved(batch: Batch, device: torch.device) -> Batch:
 
 
 def leaves(features: Named) -> list[Tensor]:
-    """The tensors of named features, in order."""
-    return [
-        tensor
-        for part in features.values()
-        for tensor in ([part] if isinstance(part, Tensor) else part.values())
-    ]
+    """The tensors of named features, in order.
+
+    Raises:
+        OutputError: something else than tensors, or dicts of them.
+    """
+    tensors: list[Any] = []
+    for name, part in features.items():
+        inner = [part] if isinstance(part, Tensor) else part.values() if type(part) is dict else ()
+        if not inner or not all(isinstance(one, Tensor) for one in inner):
+            raise OutputError(
+                f"the features {name!r} are {kind(part)}; a tensor or a dict of tensors is wanted"
+            )
+        tensors += inner
+    return tensors
 
 
 def rebuilt(features: Named, tensors: Iterable[Tensor]) -> Named:

@@ -54,7 +54,7 @@ def test_it_meets_the_requirements(installed, shapes_cache, tmp_path):
     code = (
         "from vclipbench.bench.checks import check_method\n"
         "findings = check_method('recency', protocols=['b2n-shapes'])\n"
-        "assert len(findings) == 12\n"
+        "assert len(findings) == 13\n"
         "print([f for f in findings if f.verdict != 'pass'])"
     )
     done = subprocess.run(

@@ -18,7 +18,7 @@ from ..registry import card
 from .code import training_code
 from .data import data_of
 from .lists import kind_of
-from .steps import Steps
+from .steps import Steps, steps_of
 
 if TYPE_CHECKING:
     from ...methods.base import Stage
@@ -27,11 +27,6 @@ if TYPE_CHECKING:
 
 # settings of train that came after records: as they were before they are not in an identity
 _LATER = ("last_batch", "devices")
-
-
-def steps_of(videos: int, train: Train) -> Steps:
-    """The optimiser steps of a recipe on a list of so many videos."""
-    return Steps.of(videos, train.epochs, train.batch_size, train.micro_batch, train.last_batch)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..config.schema import Train
 
 
 @dataclass(frozen=True)
@@ -59,3 +63,8 @@ class Steps:
         epoch, at = divmod(step, self.per_epoch)
         start = at * self.batch + part * self.micro
         return epoch, range(start, min(start + self.micro, self.videos))
+
+
+def steps_of(videos: int, train: Train) -> Steps:
+    """The optimiser steps of a recipe on a list of so many videos."""
+    return Steps.of(videos, train.epochs, train.batch_size, train.micro_batch, train.last_batch)

@@ -14,7 +14,7 @@ from ...datasets.video.read import VideoError, read_clip
 from ...datasets.video.sampling import FrameSampler, Timing, sample_rng
 from ...datasets.video.transforms import Augment
 from ..loading import on_bad
-from ..plan.stages import steps_of
+from ..plan.steps import steps_of
 from .mixing import draw
 
 if TYPE_CHECKING:

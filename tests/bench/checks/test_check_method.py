@@ -196,7 +196,7 @@ def test_each_requirement_can_fail(body, requirement, reason, failures):
 
 def test_a_sound_method_passes(failures):
     every = [requirement for requirement, _ in check._REQUIREMENTS]
-    assert len(every) == 10
+    assert len(every) == 11
     assert failures("", *every) == {}
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from vclipbench.bench.config.schema import Train
-from vclipbench.bench.plan.stages import steps_of
+from vclipbench.bench.plan.steps import steps_of
 from vclipbench.bench.train.optimiser import AdamWLate, build_optimiser
 from vclipbench.bench.train.schedule import FactorLR, factor, schedule_of
 

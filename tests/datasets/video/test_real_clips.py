@@ -264,7 +264,11 @@ def settings(name: str, salvage: bool = False) -> tuple[RunConfig, Preprocess]:
 
 
 def item(path: Path, name: str, salvage: bool = False) -> dict[str, Any]:
-    return EvalViews([Sample(path.name, path)], *settings(name, salvage))[0]
+    config, preprocess = settings(name, salvage)
+    found = EvalViews([Sample(path.name, path)], config, preprocess)[0]
+    if "views" in found:
+        found["views"] = preprocess.to_floats(found["views"])
+    return found
 
 
 def table() -> dict[str, dict[str, str]]:
