@@ -297,8 +297,9 @@ class Engine:
             gradients = [next(given) if t.requires_grad else None for t in every]
         for start in starts:
             lo = group.own.start + start
+            hi = min(lo + step, group.own.stop)
             _backward(
-                (tensor, None if gradient is None else gradient[lo : lo + step])
+                (tensor, None if gradient is None else gradient[lo:hi])
                 for tensor, gradient in zip(leaves(rows_of(start)), gradients, strict=True)
             )
 

@@ -62,6 +62,10 @@ def test_more_processes_than_videos_and_pieces_of_one(name, tmp_path):
     check(BY_NAME[name], tmp_path, (VIDEOS + 1,), groups=1, at_once=1)
 
 
+def test_a_part_of_a_group_smaller_than_a_piece(tmp_path):
+    check(BY_NAME["vifi-captions"], tmp_path, (2,), groups=1, at_once=3)
+
+
 def test_every_group_and_video_has_one_process():
     for size in (1, 2, 3, 5, 8):
         for accumulate in (1, 2, 3, 4, 7):
