@@ -106,7 +106,12 @@ def test_the_metrics_of_a_family(failures):
     }
 
 
-@pytest.mark.parametrize("id", ["zs-shapes", "b2n-shapes", "ret-shapes", "ml-shapes"])
+SLOW = [
+    pytest.param(id, marks=pytest.mark.slow) for id in ("b2n-shapes", "ret-shapes", "ml-shapes")
+]
+
+
+@pytest.mark.parametrize("id", ["zs-shapes", *SLOW])
 def test_protocols_of_this_package_pass(id, quick):
     assert f"{id}: nothing fails" in quick("check", "protocol", id, check=0).stdout
 

@@ -118,6 +118,7 @@ class Failing(ViFiCLIP):
 '''
 
 
+@pytest.mark.slow
 def test_a_process_that_fails_says_why_and_the_others_stop(shapes_cache, tmp_path):
     (tmp_path / "failing.py").write_text(FAILING)
     words = ("run", "--method", "failing", "--plugin", "failing.py", "--protocol", "b2n-shapes")

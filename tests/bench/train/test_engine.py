@@ -44,6 +44,8 @@ def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> None:
         assert float((value - other[name]).abs().max()) <= allowed, name
 
 
+# one of each kind of loss; all of them are among the slow tests
+FEW = ("vifi", "vifi-captions", "open-vclip", "open-vclip++", "clip-vip-omnisource", "llm-weight")
 QUICK = {1: (3,), 4: (None, 8)}  # groups of a step -> videos at once
 ALL = {1: (None, 1, 3, 4, 100), 2: (None, 1, 3, 4, 8), 4: (None, 1, 3, 4, 8, 100)}
 
@@ -57,7 +59,7 @@ def check(case: Case, ways: dict[int, tuple[int | None, ...]]) -> None:
             same(wanted, by_engine(case, copy.deepcopy(method), groups, at_once))
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", [c for c in CASES if c.name in FEW], ids=lambda case: case.name)
 def test_gradients_do_not_depend_on_how_they_are_computed(case):
     check(case, QUICK)
 

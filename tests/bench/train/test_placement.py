@@ -65,6 +65,7 @@ def test_losses_are_on_the_device_and_wait_for_nothing(gpu, case):
     assert numbers == [KEPT.get(case.method, 0), 0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", EVERY, ids=lambda case: case.name)
 def test_features_and_scores_are_on_the_device(gpu, case):
     method, batch = placed(gpu, case)
