@@ -19,8 +19,9 @@ from vclipbench.leaderboard import load_records
 BENCH = (sys.executable, "-m", "vclipbench.bench.cli")
 SMALL = (
     *("--device", "cpu", "--set", "data.limit=7", "--set", "data.workers=0"),
-    *("--set", "views.frames=2", "--set", "train.epochs=2", "--set", "train.checkpoint_every=1"),
+    *("--set", "views.frames=2", "--set", "train.checkpoint_every=1"),
 )
+EPOCHS = ("--set", "train.epochs=2")
 GROUPS = ("--set", "train.batch_size=6", "--set", "train.micro_batch=2")
 
 
@@ -52,7 +53,7 @@ def same(one, other) -> None:
 
 
 def test_two_processes_give_the_numbers_of_one(shapes_cache, tmp_path):
-    words = ("vifi", "b2n-shapes", *GROUPS)
+    words = ("vifi", "b2n-shapes", *GROUPS, *EPOCHS)
     alone = run(tmp_path, "one", *words)
     same(alone, run(tmp_path, "two", *words, "--devices", 2))
     same(alone, run(tmp_path, "pieces", *words, "--forward-videos", 1))
@@ -72,6 +73,7 @@ CASES = [
 def test_any_number_of_processes_gives_the_numbers_of_one(
     shapes_cache, tmp_path, method, protocol, more
 ):
+    more = (*more, *EPOCHS)
     alone = run(tmp_path, "one", method, protocol, *more)
     for devices in (2, 3):
         same(alone, run(tmp_path, f"r{devices}", method, protocol, *more, "--devices", devices))
@@ -123,7 +125,7 @@ def test_a_process_that_fails_says_why_and_the_others_stop(shapes_cache, tmp_pat
     (tmp_path / "failing.py").write_text(FAILING)
     words = ("run", "--method", "failing", "--plugin", "failing.py", "--protocol", "b2n-shapes")
     start = time.monotonic()
-    done = bench(tmp_path, *words, *SMALL, *GROUPS, "--out", "o", "--devices", 2)
+    done = bench(tmp_path, *words, *SMALL, *GROUPS, *EPOCHS, "--out", "o", "--devices", 2)
     assert time.monotonic() - start < 100
     assert done.returncode == 1
     assert "method failing failed in loss" in done.stderr
