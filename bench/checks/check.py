@@ -7,7 +7,7 @@ import math
 import tempfile
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from functools import partial
@@ -60,14 +60,29 @@ def check_method(
     checks: list[tuple[str, Callable[[], Any]]] = [("it can be built", subject.build)]
     checks += [(text, partial(check, subject)) for text, check in _REQUIREMENTS]
     checks += [(f"run {p}", partial(_run, subject, p)) for p in subject.protocols]
+    return findings_of(checks, "it cannot be built", lambda: subject.file, tell)
+
+
+def findings_of(
+    checks: Iterable[tuple[str, Callable[[], Any]]],
+    hopeless: str,
+    file: Callable[[], str],
+    tell: Callable[[str], None],
+) -> list[Result]:
+    """Check requirements in order, and none more where the first one fails; what is printed is swallowed.
+
+    Args:
+        checks: each requirement with what checks it. hopeless: why the others were not checked.
+        file: of the plugin, as far as it is known. tell: called with each requirement before it.
+    """
     findings: list[Result] = []
     for requirement, check in checks:
         tell(requirement)
         if findings and findings[0].verdict == FAIL:
-            findings.append(Result(requirement, NOT_CHECKED, "it cannot be built"))
+            findings.append(Result(requirement, NOT_CHECKED, hopeless))
             continue
         with quiet():
-            findings.append(finding(requirement, check, lambda: subject.file))
+            findings.append(finding(requirement, check, file))
     return findings
 
 

@@ -17,7 +17,7 @@ from ...protocols.faults import faults_of
 from ...protocols.split import Data, Plan
 from ..plan.lists import twice_in, variants_of
 from . import scoring
-from .check import FAIL, NOT_CHECKED, Result, finding, quiet
+from .check import NOT_CHECKED, Result, findings_of
 from .fixtures import NotApplicable, Unmet, named
 from .protocol_subject import SEEDS, ProtocolSubject, subject_of
 
@@ -42,15 +42,8 @@ def check_protocol(
         UserError: as of `subject_of`.
     """
     subject = subject_of(name, tuple(map(str, plugins)), data)
-    findings: list[Result] = []
-    for requirement, check in _REQUIREMENTS:
-        tell(requirement)
-        if findings and findings[0].verdict == FAIL:
-            findings.append(Result(requirement, NOT_CHECKED, "it cannot be planned"))
-            continue
-        with quiet():
-            findings.append(finding(requirement, partial(check, subject), lambda: subject.file))
-    return findings
+    checks = ((text, partial(check, subject)) for text, check in _REQUIREMENTS)
+    return findings_of(checks, "it cannot be planned", lambda: subject.file, tell)
 
 
 def planned(subject: ProtocolSubject) -> str:

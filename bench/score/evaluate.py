@@ -274,16 +274,23 @@ def evaluate_split(
                     reading.keep(places, on_cpu(video))
             spent += time.perf_counter() - clock
     if ranks.size > 1:
-        rows = {name: part[own.start :: ranks.size] for name, part in table.parts.items()}
-        parts = ranks.collect((own, rows, reading.told(), spent))
-        if not ranks.first:
-            return None
-        for theirs, rows, _, _ in parts:
-            table.take(theirs, rows)
-        reading.take([told for _, _, told, _ in parts])
-        spent = max(seconds for _, _, _, seconds in parts)
+        spent = _collect(ranks, own, table, reading, spent)
+    if not ranks.first:
+        return None
     seconds = {"decode": reading.seconds, "encode": spent}
     return _scored(split, samples, table, reading, seconds)
+
+
+def _collect(ranks: Ranks, own: range, table: _ScoreTable, reading: Reading, spent: float) -> float:
+    """Bring what all processes have scored and read to the first one; the longest time of all."""
+    rows = {name: part[own.start :: ranks.size] for name, part in table.parts.items()}
+    parts = ranks.collect((own, rows, reading.told(), spent))
+    if not ranks.first:
+        return spent
+    for theirs, rows, _, _ in parts:
+        table.take(theirs, rows)
+    reading.take([told for _, _, told, _ in parts])
+    return max(seconds for _, _, _, seconds in parts)
 
 
 def _scored(

@@ -151,10 +151,14 @@ class StreamLoop(IterBasedTrainLoop):  # type: ignore[misc]
             start = time.perf_counter()
             items = [next(given) for _ in share.groups(step)]
             self.waited += time.perf_counter() - start
-            for item in items:
-                if "error" in item:
-                    raise RunFailed(f"{item['error']} (--on-bad-video skip leaves such videos out)")
-            yield items
+            yield [_readable(item) for item in items]
+
+
+def _readable(item: dict[str, Any]) -> dict[str, Any]:
+    """An item of the stream, if all its videos could be read."""
+    if "error" in item:
+        raise RunFailed(f"{item['error']} (--on-bad-video skip leaves such videos out)")
+    return item
 
 
 def train_stage(
@@ -192,30 +196,8 @@ def train_stage(
         hooks.insert(0, Averaging(method, train.average_from, steps.per_epoch))
     templates = len(stream.planned.templates)
     maker = Maker(texts, templates, stream.preprocess, share, method.device)
-    resuming = (folder / LAST).is_file()
-    runner = _Runner(
-        model=_Trainable(engine, maker, fit),
-        work_dir=str(folder / LOGS),
-        train_dataloader=loader(
-            stream,
-            stream.config.data.workers,
-            FromStep(share),
-            batch_size=None,
-            pin_memory=method.device.type == "cuda",
-        ),
-        train_cfg={"type": "StreamLoop", "max_iters": steps.total},
-        optim_wrapper=wrapper,
-        param_scheduler=schedule_of(wrapper.optimizer, train, steps),
-        default_hooks={"logger": None, "timer": None, "checkpoint": None, "sampler_seed": None},
-        custom_hooks=hooks,
-        load_from=str(folder / LAST) if resuming else None,
-        resume=resuming,
-        log_level=logging.ERROR,
-        randomness={"seed": stream.seed},
-        default_scope="mmengine",
-        experiment_name=f"train-{folder.name}-{time.time_ns()}",
-    )
-    if not resuming:
+    runner = _runner(_Trainable(engine, maker, fit), stream, folder, wrapper, hooks)
+    if not (folder / LAST).is_file():
         _begin(method, stream, maker, context)
     with asking(keeper.stop), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Detected call of `scheduler.step")
@@ -231,15 +213,43 @@ def train_stage(
     return float(runner.train_loop.waited)
 
 
+def _runner(
+    model: _Trainable, stream: TrainStream, folder: Path, wrapper: OptimWrapper, hooks: list[Hook]
+) -> _Runner:
+    """mmengine's runner over the stream, which goes on from `last.pth` where it is there."""
+    train, steps = stream.train, stream.steps
+    resuming = (folder / LAST).is_file()
+    return _Runner(
+        model=model,
+        work_dir=str(folder / LOGS),
+        train_dataloader=loader(
+            stream,
+            stream.config.data.workers,
+            FromStep(model.share),
+            batch_size=None,
+            pin_memory=model.method.device.type == "cuda",
+        ),
+        train_cfg={"type": "StreamLoop", "max_iters": steps.total},
+        optim_wrapper=wrapper,
+        param_scheduler=schedule_of(wrapper.optimizer, train, steps),
+        default_hooks={"logger": None, "timer": None, "checkpoint": None, "sampler_seed": None},
+        custom_hooks=hooks,
+        load_from=str(folder / LAST) if resuming else None,
+        resume=resuming,
+        log_level=logging.ERROR,
+        randomness={"seed": stream.seed},
+        default_scope="mmengine",
+        experiment_name=f"train-{folder.name}-{time.time_ns()}",
+    )
+
+
 def _begin(method: Method, stream: TrainStream, maker: Maker, context: Context) -> None:
     """What a method does once with the first group, on the first process; all start from its weights."""
     ranks = maker.share.ranks
     if type(method).begin is not Method.begin and ranks.first:
         own, stream.own = stream.own, range
-        item = stream[0]
+        item = _readable(stream[0])
         stream.own = own
-        if "error" in item:
-            raise RunFailed(f"{item['error']} (--on-bad-video skip leaves such videos out)")
         torch.manual_seed(seed_of(stream.seed, 0))
         with context():
             method.begin(maker.batch(item))
