@@ -56,13 +56,13 @@ def test_any_number_of_processes_trains_as_one(case, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["vifi", "vifi-captions", "clip-vip-omnisource"])
+@pytest.mark.parametrize("name", ["vifi", "vifi-captions", "clip-vip-omnisource", "open-vclip++"])
 def test_a_group_that_is_divided_between_three(name, tmp_path):
     check(BY_NAME[name], tmp_path, (3,), groups=1)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["vifi", "vifi-captions", "clip-vip-omnisource"])
+@pytest.mark.parametrize("name", ["vifi", "vifi-captions", "clip-vip-omnisource", "open-vclip++"])
 def test_more_processes_than_videos_and_pieces_of_one(name, tmp_path):
     check(BY_NAME[name], tmp_path, (VIDEOS + 1,), groups=1, at_once=1)
 
