@@ -217,7 +217,8 @@ class OpenVCLIPPlus(OpenVCLIP):
                 fresh = dict(zip(new, self._unit_rows(new).cpu(), strict=True))
         if len(kept) + len(fresh) <= _DESCRIPTIONS_KEPT:
             kept.update(fresh)
-        table = self.clip.text_projection  # whose kind of numbers all rows have, also where all are zero
+        # a row of zeros is of the others' kind of numbers, also where there are no others
+        table = self.clip.text_projection
         zero = torch.zeros(table.shape[1], dtype=table.dtype)
         return torch.stack([(fresh[t] if t in fresh else kept[t]) if t else zero for t in texts])
 
